@@ -1,0 +1,1 @@
+"""One seeded benchmark per promise."""

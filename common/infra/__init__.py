@@ -1,0 +1,1 @@
+"""Every library that does input or output, behind one interface per need."""

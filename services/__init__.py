@@ -1,0 +1,1 @@
+"""The services: each a pure core in a thin shell."""

@@ -1,0 +1,1 @@
+"""HTTP edge: REST, live stream, sign-in, static pages."""

@@ -1,0 +1,1 @@
+"""Where every vehicle is, and what is wrong."""

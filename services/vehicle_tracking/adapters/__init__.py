@@ -1,0 +1,1 @@
+"""Libraries and servers, satisfying what flows declares."""

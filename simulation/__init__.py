@@ -1,0 +1,1 @@
+"""A province that speaks the real protocols and knows the truth."""
