@@ -1,4 +1,4 @@
-"""Structured logs: one line per event, JSON or console, with the request id and the trace id of the work it belongs to."""
+"""Structured logs: a line per event, JSON or console, with the request and trace ids of the work it belongs to."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")  # anything else from outsi
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Which work this is. `request_id`: the caller's name for it; `trace_id`, `span_id`: W3C Trace Context, lower hex."""
+    """Which work this is. `request_id`: the caller's name for it; the others: W3C Trace Context, lower hex."""
 
     request_id: str
     trace_id: str

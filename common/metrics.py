@@ -1,0 +1,145 @@
+"""Every metric of the system, in one typed list. Names are promises: dashboards and autoscaling read them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_AGE_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+registry = CollectorRegistry()
+
+
+def _counter(name: str, documentation: str, *labels: str) -> Counter:
+    return Counter(f"xiangtong_{name}", documentation, labels, registry=registry)
+
+
+def _gauge(name: str, documentation: str, *labels: str) -> Gauge:
+    return Gauge(f"xiangtong_{name}", documentation, labels, registry=registry)
+
+
+def _histogram(name: str, documentation: str, *labels: str, buckets: tuple[float, ...] = _FAST_S) -> Histogram:
+    return Histogram(f"xiangtong_{name}", documentation, labels, buckets=buckets, registry=registry)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The list. A counter counts since the start of the process; `_seconds` are histograms."""
+
+    # Access
+    links: Gauge = field(default_factory=lambda: _gauge("terminal_links", "Open links of terminals", "protocol"))
+    links_closed: Counter = field(
+        default_factory=lambda: _counter("terminal_links_closed", "Links closed", "protocol", "reason")
+    )
+    frames: Counter = field(default_factory=lambda: _counter("frames", "Frames accepted", "protocol", "message"))
+    rejections: Counter = field(
+        default_factory=lambda: _counter("rejections", "Incoming data that could not be used", "source", "reason")
+    )
+    received_bytes: Counter = field(
+        default_factory=lambda: _counter("received_bytes", "Bytes received from terminals", "protocol")
+    )
+    positions_in: Counter = field(
+        default_factory=lambda: _counter("positions_in", "Positions made durable in the log", "source")
+    )
+    answer_seconds: Histogram = field(
+        default_factory=lambda: _histogram("answer_seconds", "From a frame's arrival to its answer", "protocol")
+    )
+
+    # Event log
+    log_append_seconds: Histogram = field(
+        default_factory=lambda: _histogram("log_append_seconds", "Time of one append to the event log", "topic")
+    )
+    log_records: Counter = field(
+        default_factory=lambda: _counter("log_records", "Records appended to the event log", "topic")
+    )
+    consumer_lag: Gauge = field(
+        default_factory=lambda: _gauge(
+            "consumer_lag_records", "Records of owned partitions not read yet", "group", "topic", "partition"
+        )
+    )
+    dead_letters: Counter = field(
+        default_factory=lambda: _counter("dead_letters", "Records put aside as poison", "topic", "reason")
+    )
+    rebalances: Counter = field(
+        default_factory=lambda: _counter("rebalances", "Changes of partition ownership", "group")
+    )
+
+    # Engine
+    engine_positions: Counter = field(
+        default_factory=lambda: _counter("engine_positions", "Positions the engine has stepped over")
+    )
+    engine_flagged: Counter = field(
+        default_factory=lambda: _counter("engine_positions_flagged", "Positions kept with a quality flag", "flag")
+    )
+    engine_duplicates: Counter = field(
+        default_factory=lambda: _counter("engine_positions_duplicate", "Positions that the engine had seen before")
+    )
+    engine_step_seconds: Histogram = field(
+        default_factory=lambda: _histogram("engine_step_seconds", "Time of one engine step")
+    )
+    engine_vehicles: Gauge = field(
+        default_factory=lambda: _gauge("engine_vehicles", "Vehicles in the engine's state", "partition")
+    )
+    transitions: Counter = field(
+        default_factory=lambda: _counter("fence_transitions", "Transitions of vehicles against fences", "kind")
+    )
+    alarms_raised: Counter = field(default_factory=lambda: _counter("alarms_raised", "Alarms raised", "rule"))
+    alarms_cleared: Counter = field(default_factory=lambda: _counter("alarms_cleared", "Alarms cleared", "rule"))
+    alarm_age_seconds: Histogram = field(
+        default_factory=lambda: _histogram(
+            "alarm_age_seconds", "From a position's arrival to its alarm being published", buckets=_AGE_S
+        )
+    )
+    checkpoints: Counter = field(default_factory=lambda: _counter("checkpoints", "Checkpoints of engine state written"))
+    checkpoint_seconds: Histogram = field(
+        default_factory=lambda: _histogram("checkpoint_seconds", "Time of one checkpoint")
+    )
+    live_writes: Counter = field(
+        default_factory=lambda: _counter("live_writes", "Latest positions written to live state")
+    )
+    archived_positions: Counter = field(
+        default_factory=lambda: _counter("archived_positions", "Positions written to the track archive")
+    )
+    archive_seconds: Histogram = field(
+        default_factory=lambda: _histogram("archive_write_seconds", "Time to write one archive file")
+    )
+
+    # gRPC and HTTP
+    grpc_seconds: Histogram = field(
+        default_factory=lambda: _histogram("grpc_request_seconds", "Time of one call", "method", "code")
+    )
+    grpc_running: Gauge = field(
+        default_factory=lambda: _gauge("grpc_requests_running", "Calls being answered", "method")
+    )
+    http_seconds: Histogram = field(
+        default_factory=lambda: _histogram("http_request_seconds", "Time of one request", "route", "code")
+    )
+    watchers: Gauge = field(default_factory=lambda: _gauge("watchers", "Open watches", "kind"))
+    watchers_dropped: Counter = field(
+        default_factory=lambda: _counter("watchers_dropped", "Watches ended because they were too slow", "kind")
+    )
+    sign_ins: Counter = field(default_factory=lambda: _counter("sign_ins", "Attempts to sign in", "outcome"))
+
+
+metrics = Metrics()
+
+
+def count_rejections(source: str, counts: Mapping[str, int]) -> None:
+    """Add `counts` by reason to the rejections of `source`."""
+    for reason, count in counts.items():
+        metrics.rejections.labels(source=source, reason=reason).inc(count)
+
+
+@contextmanager
+def timed(histogram: Histogram) -> Iterator[None]:
+    """Observe how long the block took, also when it raises. `histogram` has its labels already."""
+    start_s = time.perf_counter()
+    try:
+        yield
+    finally:
+        histogram.observe(time.perf_counter() - start_s)
