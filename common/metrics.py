@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -32,98 +32,48 @@ class Metrics:
     """The list. A counter counts since the start of the process; `_seconds` are histograms."""
 
     # Access
-    links: Gauge = field(default_factory=lambda: _gauge("terminal_links", "Open links of terminals", "protocol"))
-    links_closed: Counter = field(
-        default_factory=lambda: _counter("terminal_links_closed", "Links closed", "protocol", "reason")
-    )
-    frames: Counter = field(default_factory=lambda: _counter("frames", "Frames accepted", "protocol", "message"))
-    rejections: Counter = field(
-        default_factory=lambda: _counter("rejections", "Incoming data that could not be used", "source", "reason")
-    )
-    received_bytes: Counter = field(
-        default_factory=lambda: _counter("received_bytes", "Bytes received from terminals", "protocol")
-    )
-    positions_in: Counter = field(
-        default_factory=lambda: _counter("positions_in", "Positions made durable in the log", "source")
-    )
-    answer_seconds: Histogram = field(
-        default_factory=lambda: _histogram("answer_seconds", "From a frame's arrival to its answer", "protocol")
-    )
+    links: Gauge = _gauge("terminal_links", "Open links of terminals", "protocol")
+    links_closed: Counter = _counter("terminal_links_closed", "Links closed", "protocol", "reason")
+    frames: Counter = _counter("frames", "Frames accepted", "protocol", "message")
+    rejections: Counter = _counter("rejections", "Incoming data that could not be used", "source", "reason")
+    received_bytes: Counter = _counter("received_bytes", "Bytes received from terminals", "protocol")
+    positions_in: Counter = _counter("positions_in", "Positions made durable in the log", "source")
+    answer_seconds: Histogram = _histogram("answer_seconds", "From a frame's arrival to its answer", "protocol")
 
     # Event log
-    log_append_seconds: Histogram = field(
-        default_factory=lambda: _histogram("log_append_seconds", "Time of one append to the event log", "topic")
+    log_append_seconds: Histogram = _histogram("log_append_seconds", "Time of one append to the event log", "topic")
+    log_records: Counter = _counter("log_records", "Records appended to the event log", "topic")
+    consumer_lag: Gauge = _gauge(
+        "consumer_lag_records", "Records of owned partitions not read yet", "group", "topic", "partition"
     )
-    log_records: Counter = field(
-        default_factory=lambda: _counter("log_records", "Records appended to the event log", "topic")
-    )
-    consumer_lag: Gauge = field(
-        default_factory=lambda: _gauge(
-            "consumer_lag_records", "Records of owned partitions not read yet", "group", "topic", "partition"
-        )
-    )
-    dead_letters: Counter = field(
-        default_factory=lambda: _counter("dead_letters", "Records put aside as poison", "topic", "reason")
-    )
-    rebalances: Counter = field(
-        default_factory=lambda: _counter("rebalances", "Changes of partition ownership", "group")
-    )
+    dead_letters: Counter = _counter("dead_letters", "Records put aside as poison", "topic", "reason")
+    rebalances: Counter = _counter("rebalances", "Changes of partition ownership", "group")
 
     # Engine
-    engine_positions: Counter = field(
-        default_factory=lambda: _counter("engine_positions", "Positions the engine has stepped over")
+    engine_positions: Counter = _counter("engine_positions", "Positions the engine has stepped over")
+    engine_flagged: Counter = _counter("engine_positions_flagged", "Positions kept with a quality flag", "flag")
+    engine_duplicates: Counter = _counter("engine_positions_duplicate", "Positions that the engine had seen before")
+    engine_step_seconds: Histogram = _histogram("engine_step_seconds", "Time of one engine step")
+    engine_vehicles: Gauge = _gauge("engine_vehicles", "Vehicles in the engine's state", "partition")
+    transitions: Counter = _counter("fence_transitions", "Transitions of vehicles against fences", "kind")
+    alarms_raised: Counter = _counter("alarms_raised", "Alarms raised", "rule")
+    alarms_cleared: Counter = _counter("alarms_cleared", "Alarms cleared", "rule")
+    alarm_age_seconds: Histogram = _histogram(
+        "alarm_age_seconds", "From a position's arrival to its alarm being published", buckets=_AGE_S
     )
-    engine_flagged: Counter = field(
-        default_factory=lambda: _counter("engine_positions_flagged", "Positions kept with a quality flag", "flag")
-    )
-    engine_duplicates: Counter = field(
-        default_factory=lambda: _counter("engine_positions_duplicate", "Positions that the engine had seen before")
-    )
-    engine_step_seconds: Histogram = field(
-        default_factory=lambda: _histogram("engine_step_seconds", "Time of one engine step")
-    )
-    engine_vehicles: Gauge = field(
-        default_factory=lambda: _gauge("engine_vehicles", "Vehicles in the engine's state", "partition")
-    )
-    transitions: Counter = field(
-        default_factory=lambda: _counter("fence_transitions", "Transitions of vehicles against fences", "kind")
-    )
-    alarms_raised: Counter = field(default_factory=lambda: _counter("alarms_raised", "Alarms raised", "rule"))
-    alarms_cleared: Counter = field(default_factory=lambda: _counter("alarms_cleared", "Alarms cleared", "rule"))
-    alarm_age_seconds: Histogram = field(
-        default_factory=lambda: _histogram(
-            "alarm_age_seconds", "From a position's arrival to its alarm being published", buckets=_AGE_S
-        )
-    )
-    checkpoints: Counter = field(default_factory=lambda: _counter("checkpoints", "Checkpoints of engine state written"))
-    checkpoint_seconds: Histogram = field(
-        default_factory=lambda: _histogram("checkpoint_seconds", "Time of one checkpoint")
-    )
-    live_writes: Counter = field(
-        default_factory=lambda: _counter("live_writes", "Latest positions written to live state")
-    )
-    archived_positions: Counter = field(
-        default_factory=lambda: _counter("archived_positions", "Positions written to the track archive")
-    )
-    archive_seconds: Histogram = field(
-        default_factory=lambda: _histogram("archive_write_seconds", "Time to write one archive file")
-    )
+    checkpoints: Counter = _counter("checkpoints", "Checkpoints of engine state written")
+    checkpoint_seconds: Histogram = _histogram("checkpoint_seconds", "Time of one checkpoint")
+    live_writes: Counter = _counter("live_writes", "Latest positions written to live state")
+    archived_positions: Counter = _counter("archived_positions", "Positions written to the track archive")
+    archive_seconds: Histogram = _histogram("archive_write_seconds", "Time to write one archive file")
 
     # gRPC and HTTP
-    grpc_seconds: Histogram = field(
-        default_factory=lambda: _histogram("grpc_request_seconds", "Time of one call", "method", "code")
-    )
-    grpc_running: Gauge = field(
-        default_factory=lambda: _gauge("grpc_requests_running", "Calls being answered", "method")
-    )
-    http_seconds: Histogram = field(
-        default_factory=lambda: _histogram("http_request_seconds", "Time of one request", "route", "code")
-    )
-    watchers: Gauge = field(default_factory=lambda: _gauge("watchers", "Open watches", "kind"))
-    watchers_dropped: Counter = field(
-        default_factory=lambda: _counter("watchers_dropped", "Watches ended because they were too slow", "kind")
-    )
-    sign_ins: Counter = field(default_factory=lambda: _counter("sign_ins", "Attempts to sign in", "outcome"))
+    grpc_seconds: Histogram = _histogram("grpc_request_seconds", "Time of one call", "method", "code")
+    grpc_running: Gauge = _gauge("grpc_requests_running", "Calls being answered", "method")
+    http_seconds: Histogram = _histogram("http_request_seconds", "Time of one request", "route", "code")
+    watchers: Gauge = _gauge("watchers", "Open watches", "kind")
+    watchers_dropped: Counter = _counter("watchers_dropped", "Watches ended because they were too slow", "kind")
+    sign_ins: Counter = _counter("sign_ins", "Attempts to sign in", "outcome")
 
 
 metrics = Metrics()
