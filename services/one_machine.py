@@ -1,0 +1,66 @@
+"""`xiangtong run`: embedded servers, every role and a simulated fleet on one machine."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+
+from common.infra.servers import postgres_url, redis_url, stop_servers
+from common.infra.settings import load
+from services.gateway.settings import GatewaySettings
+from services.preparation import prepare
+from services.roles import ROLES
+from services.supervisor import RoleCommand, Supervisor
+from services.vehicle_tracking.settings import TrackingSettings
+
+METRICS_PORT_BASE = 9108  # one port a role from here on, where XIANGTONG_METRICS_PORT names no other
+
+
+def run_all(*, vehicle_count: int, seed: int) -> None:
+    """Run until Ctrl-C or SIGTERM. `vehicle_count`: simulated vehicles, 0 for none; `seed`: what they are made from."""
+    console, started_s = Console(), time.monotonic()
+    settings, gateway = load(TrackingSettings), load(GatewaySettings)
+    with console.status("starting PostgreSQL and Redis"):
+        servers = {"XIANGTONG_POSTGRES": postgres_url(settings), "XIANGTONG_REDIS": redis_url(settings)}
+    try:
+        with console.status("bringing tables and topics up to date"):
+            prepare()
+        supervisor = Supervisor(settings.data / "logs", console)
+        with console.status("starting every role (the first start compiles the kernels, about a minute)"):
+            supervisor.start(_roles(settings.metrics_port or METRICS_PORT_BASE, servers))
+        if vehicle_count and not supervisor.stopping:
+            supervisor.start([_fleet(settings, vehicle_count, seed)])
+        if not supervisor.stopping:
+            console.print(f"[bold green]湘通 is running[/] ({time.monotonic() - started_s:.1f} s): {address(gateway)}")
+            console.print(f"terminals: {settings.access_host}:{settings.access_port}; logs: {settings.data}/logs; Ctrl-C stops")
+        supervisor.watch()
+        console.print("stopping")
+        supervisor.stop()
+    finally:
+        stop_servers(settings)
+    console.print("stopped")
+
+
+def address(gateway: GatewaySettings) -> str:
+    """Where a browser finds the console."""
+    host = "127.0.0.1" if gateway.gateway_host in ("0.0.0.0", "::") else gateway.gateway_host  # noqa: S104 – compared, not bound
+    return f"http://{host}:{gateway.gateway_port}/"
+
+
+def _roles(metrics_port: int, servers: dict[str, str]) -> list[RoleCommand]:
+    return [
+        RoleCommand(
+            name=role.name,
+            arguments=("services", role.name),
+            environment={**servers, "XIANGTONG_METRICS_PORT": str(metrics_port + index)},
+            health_port=metrics_port + index,
+        )
+        for index, role in enumerate(ROLES)
+    ]
+
+
+def _fleet(settings: TrackingSettings, vehicle_count: int, seed: int) -> RoleCommand:
+    words = ["services", "simulate", "--vehicles", str(vehicle_count), "--seed", str(seed)]
+    words += ["--access", f"{settings.access_host}:{settings.access_port}", "--api", f"{settings.api_host}:{settings.api_port}"]
+    return RoleCommand(name="simulation", arguments=tuple(words), environment={})

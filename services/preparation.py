@@ -1,0 +1,28 @@
+"""Tables and topics, made or brought up to date before any role starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.infra.event_logs import open_log
+from common.infra.migrations import migrate
+from common.infra.servers import postgres_url
+from common.infra.settings import load
+from services.vehicle_tracking.domain.topics import topics
+from services.vehicle_tracking.settings import TrackingSettings
+
+HERE = Path(__file__).parent
+MIGRATIONS = (HERE / "vehicle_tracking" / "migrations", HERE / "gateway" / "migrations")
+
+
+def prepare() -> None:
+    """Apply every migration and create every topic. Repeating it changes nothing; several at once are safe."""
+    settings = load(TrackingSettings)
+    url = postgres_url(settings)
+    for folder in MIGRATIONS:
+        migrate(url, folder)
+    log = open_log(settings)
+    try:
+        log.create_topics(topics(settings.partition_count))
+    finally:
+        log.close()
