@@ -103,11 +103,14 @@ def _with_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
 
 
 def _rendering(log_format: str) -> list[Processor]:
+    """The last steps of a line. Tracebacks leave out local variables, which hold phones, plates and tokens."""
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if log_format == "json":
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         return [
             drop,
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(tracebacks),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
-    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    plain = structlog.dev.plain_traceback
+    return [drop, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

@@ -118,6 +118,9 @@ class GrpcSettings(InfraSettings):
     grpc_message_bytes_max: int = Field(
         default=16 * 1024 * 1024, ge=65536, le=256 * 1024 * 1024, description="largest request or response"
     )
+    grpc_streams_max: int = Field(
+        default=1000, ge=1, le=100_000, description="calls and watches at once on one connection"
+    )
     grpc_deadline_default_s: float = Field(
         default=15.0, gt=0, le=600, description="deadline of a call that sets none (watches have none)"
     )
