@@ -22,23 +22,26 @@ def generate(root: Path = ROOT) -> Path:
         return out
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    types = [f"--mypy_out={out}", f"--mypy_grpc_out={out}"] if shutil.which("protoc-gen-mypy", path=_tool_path()) else []
-    command = ["protoc", f"-I{root / 'protos'}", f"-I{files('grpc_tools') / '_proto'}", f"--python_out={out}", f"--grpc_python_out={out}"]
-    if types:
-        command += [f"--plugin=protoc-gen-mypy={shutil.which('protoc-gen-mypy', path=_tool_path())}"]
-        command += [f"--plugin=protoc-gen-mypy_grpc={shutil.which('protoc-gen-mypy_grpc', path=_tool_path())}"]
-    if protoc.main([*command, *types, *map(str, sources)]) != 0:
+    command = ["protoc", f"-I{root / 'protos'}", f"-I{files('grpc_tools') / '_proto'}"]
+    command += [f"--python_out={out}", f"--grpc_python_out={out}", *_type_options(out)]
+    if protoc.main([*command, *map(str, sources)]) != 0:
         sys.exit("protoc failed: see the lines above")
     for folder in {path.parent for path in out.rglob("*_pb2.py")}:
-        while folder != out:
-            (folder / "__init__.py").touch()
-            folder = folder.parent
+        for package in (folder, *folder.parents):
+            if package == out:
+                break
+            (package / "__init__.py").touch()
     stamp.write_text(names)
     return out
 
 
-def _tool_path() -> str:
-    return str(Path(sys.executable).parent)
+def _type_options(out: Path) -> list[str]:
+    """Types of the generated code, where mypy-protobuf is installed: a container image does without."""
+    tools = {name: Path(sys.executable).parent / f"protoc-gen-{name}" for name in ("mypy", "mypy_grpc")}
+    if not all(tool.exists() for tool in tools.values()):
+        return []
+    plugins = [f"--plugin=protoc-gen-{name}={tool}" for name, tool in tools.items()]
+    return [*plugins, f"--mypy_out=quiet:{out}", f"--mypy_grpc_out=quiet:{out}"]
 
 
 if __name__ == "__main__":

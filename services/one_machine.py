@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from common.infra.servers import postgres_url, redis_url, stop_servers
 from rich.console import Console
 
-from common.infra.servers import postgres_url, redis_url, stop_servers
 from common.infra.settings import load
 from services.gateway.settings import GatewaySettings
 from services.preparation import prepare
@@ -33,7 +33,9 @@ def run_all(*, vehicle_count: int, seed: int) -> None:
             supervisor.start([_fleet(settings, vehicle_count, seed)])
         if not supervisor.stopping:
             console.print(f"[bold green]湘通 is running[/] ({time.monotonic() - started_s:.1f} s): {address(gateway)}")
-            console.print(f"terminals: {settings.access_host}:{settings.access_port}; logs: {settings.data}/logs; Ctrl-C stops")
+            console.print(
+                f"terminals: {settings.access_host}:{settings.access_port}; logs: {settings.data}/logs; Ctrl-C stops"
+            )
         supervisor.watch()
         console.print("stopping")
         supervisor.stop()
@@ -62,5 +64,10 @@ def _roles(metrics_port: int, servers: dict[str, str]) -> list[RoleCommand]:
 
 def _fleet(settings: TrackingSettings, vehicle_count: int, seed: int) -> RoleCommand:
     words = ["services", "simulate", "--vehicles", str(vehicle_count), "--seed", str(seed)]
-    words += ["--access", f"{settings.access_host}:{settings.access_port}", "--api", f"{settings.api_host}:{settings.api_port}"]
+    words += [
+        "--access",
+        f"{settings.access_host}:{settings.access_port}",
+        "--api",
+        f"{settings.api_host}:{settings.api_port}",
+    ]
     return RoleCommand(name="simulation", arguments=tuple(words), environment={})

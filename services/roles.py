@@ -13,7 +13,7 @@ SUPERVISOR_VARIABLE = "XIANGTONG_SUPERVISOR"
 
 
 class Role(NamedTuple):
-    """`name`: on the command line. `module`: whose `run(role)` blocks until a signal. `role`: what it is called there."""
+    """`name`: on the command line. `module`: whose `run(role)` blocks until a signal. `role`: its name there."""
 
     name: str
     module: str

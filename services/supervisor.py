@@ -53,7 +53,7 @@ class Supervisor:
     _stopping: bool = False
 
     def start(self, commands: list[RoleCommand]) -> None:
-        """Start `commands` at once and wait until each is ready. Exits with the end of its log when one cannot start."""
+        """Start `commands` at once and wait until each is ready. Exits with its log when one cannot."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGTERM, self._stop)
@@ -128,7 +128,8 @@ class Supervisor:
             child.restart_at_s = now_s + child.restart_delay_s
             self.console.print(
                 f"[red]{child.command.name} stopped (exit code {code}); "
-                f"starting it again in {child.restart_delay_s:.1f} s; its log: {self.log_folder}/{child.command.name}.log[/]"
+                f"starting it again in {child.restart_delay_s:.1f} s; "
+                f"its log: {self.log_folder}/{child.command.name}.log[/]"
             )
         elif now_s >= child.restart_at_s:
             child.log.close()

@@ -36,7 +36,7 @@ def encode(positions: PositionBatch) -> bytes:
 
 
 def decode(wire: bytes) -> PositionBatch:
-    """The batch in `wire`. Raises ValueError, naming what is wrong, when columns differ in length or bytes are damaged."""
+    """The batch in `wire`. Raises ValueError that names the column when lengths differ or bytes are damaged."""
     columns: dict[str, NDArray[Any]] = {}
     received_time_ms, item_blob, at = 0, b"", 0
     while at < len(wire):

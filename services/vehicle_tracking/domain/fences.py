@@ -74,7 +74,7 @@ class TimeWindow:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A fence as stored. Empty `vehicle_kinds` applies to all; empty `time_windows` always; `speed_kmh_max` 0 is none."""
+    """A fence as stored. Empty `vehicle_kinds`: all kinds; empty `time_windows`: always; `speed_kmh_max` 0: none."""
 
     fence_id: int
     name: str

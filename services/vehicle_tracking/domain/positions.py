@@ -63,8 +63,15 @@ class PositionBatch:
         return type(self)(received_time_ms=self.received_time_ms, **columns, item_blob=_item_blob(self, rows))
 
 
-COLUMNS: tuple[str, ...] = tuple(f.name for f in fields(PositionBatch) if f.name not in ("received_time_ms", "item_blob"))
-OPTIONAL_COLUMNS = {"odometers_01km": ABSENT, "recorder_speeds_01kmh": ABSENT, "video_alarm_words": 0, "item_lengths": 0}
+COLUMNS: tuple[str, ...] = tuple(
+    f.name for f in fields(PositionBatch) if f.name not in ("received_time_ms", "item_blob")
+)
+OPTIONAL_COLUMNS = {
+    "odometers_01km": ABSENT,
+    "recorder_speeds_01kmh": ABSENT,
+    "video_alarm_words": 0,
+    "item_lengths": 0,
+}
 COLUMN_TYPES: dict[str, type[np.generic]] = {
     name: np.int64 if name in ("vehicle_ids", "fix_times_ms") else np.uint8 if name == "sources" else np.int32
     for name in COLUMNS
