@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 from common.infra import diagnostics
 from common.infra.callers import LOOPBACK_CALLER, Callers, is_loopback, read_token_hashes
 from common.infra.grpc_interceptor import CallInterceptor
+from common.infra.grpc_tls import channel_credentials, server_credentials
 from common.infra.settings import BAD_SETTINGS_EXIT_CODE, GrpcSettings
 
 KEEPALIVE_MS = 30_000  # how soon a watcher behind a dead link is found
@@ -59,7 +60,11 @@ class RunningServer:
 
 async def start(services: Sequence[Service], settings: GrpcSettings, *, host: str, port: int) -> RunningServer:
     """A server of `services` on `host`:`port` (0: any free one), ready. Exits when nobody could be identified."""
-    server = grpc.aio.server(interceptors=[_interceptor(settings, host)], options=_server_options(settings))
+    server = grpc.aio.server(
+        interceptors=[_interceptor(settings, host)],
+        options=_server_options(settings),
+        maximum_concurrent_rpcs=settings.grpc_calls_max,
+    )
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     for service in services:
@@ -69,7 +74,9 @@ async def start(services: Sequence[Service], settings: GrpcSettings, *, host: st
     running = RunningServer(server, health_servicer, names, _bind(server, settings, host, port))
     await running.set_ready(True)
     await server.start()
-    log.info("grpc server listens", host=host, port=running.port, services=names, tls=_has_tls(settings))
+    log.info(
+        "grpc server listens", host=host, port=running.port, services=names, tls=settings.grpc_certificate is not None
+    )
     return running
 
 
@@ -106,13 +113,9 @@ def channel(address: str, settings: GrpcSettings) -> grpc.aio.Channel:
         ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_MS),
     ]
     interceptors = [_SingleCallSender(settings.grpc_token), _WatchSender(settings.grpc_token)]
-    if settings.grpc_server_authority is None:
+    credentials = channel_credentials(settings)
+    if credentials is None:
         return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
-    credentials = grpc.ssl_channel_credentials(
-        root_certificates=settings.grpc_server_authority.read_bytes(),
-        private_key=settings.grpc_private_key.read_bytes() if settings.grpc_private_key else None,
-        certificate_chain=settings.grpc_certificate.read_bytes() if settings.grpc_certificate else None,
-    )
     return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
 
 
@@ -172,20 +175,11 @@ def _server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
     ]
 
 
-def _has_tls(settings: GrpcSettings) -> bool:
-    return settings.grpc_certificate is not None
-
-
 def _bind(server: grpc.aio.Server, settings: GrpcSettings, host: str, port: int) -> int:
     address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
-    if settings.grpc_certificate is None or settings.grpc_private_key is None:
-        if not is_loopback(host):
-            log.warning("tokens and positions cross the network unencrypted: set XIANGTONG_GRPC_CERTIFICATE")
-        return server.add_insecure_port(address)
-    authority = settings.grpc_client_authority
-    credentials = grpc.ssl_server_credentials(
-        [(settings.grpc_private_key.read_bytes(), settings.grpc_certificate.read_bytes())],
-        root_certificates=authority.read_bytes() if authority else None,
-        require_client_auth=authority is not None,
-    )
-    return server.add_secure_port(address, credentials)
+    credentials = server_credentials(settings)
+    if credentials is not None:
+        return server.add_secure_port(address, credentials)
+    if not is_loopback(host):
+        log.warning("tokens and positions cross the network unencrypted: set XIANGTONG_GRPC_CERTIFICATE")
+    return server.add_insecure_port(address)

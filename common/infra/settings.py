@@ -121,6 +121,9 @@ class GrpcSettings(InfraSettings):
     grpc_streams_max: int = Field(
         default=1000, ge=1, le=100_000, description="calls and watches at once on one connection"
     )
+    grpc_calls_max: int = Field(
+        default=5000, ge=1, le=1_000_000, description="calls and watches at once on all connections"
+    )
     grpc_deadline_default_s: float = Field(
         default=15.0, gt=0, le=600, description="deadline of a call that sets none (watches have none)"
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 import structlog
 from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc  # type: ignore[import-untyped]
 from xiangtong.tracking.v1 import tracking_service_pb2 as pb
 from xiangtong.tracking.v1.tracking_service_pb2_grpc import TrackingServiceStub
 
@@ -33,9 +36,11 @@ from common.infra import diagnostics, grpc_errors
 from common.infra.callers import Caller, caller, token_hash
 from common.infra.grpc import RunningServer, Service, channel, start
 from common.infra.settings import GrpcSettings
+from common.metrics import registry
 from tests.common.infra.certificates import Authority
 
 pytestmark = pytest.mark.enable_socket
+ROOT = Path(__file__).resolve().parents[3]
 SERVICE_NAME = "xiangtong.tracking.v1.TrackingService"
 
 
@@ -339,3 +344,91 @@ async def test_a_client_certificate_names_the_caller_and_none_is_refused(tmp_pat
             with pytest.raises(grpc.aio.AioRpcError) as failure:
                 await TrackingServiceStub(c).GetFence(pb.GetFenceRequest(), timeout=5)
     assert failure.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_renewed_certificate_is_shown_without_a_restart(tmp_path: Path) -> None:
+    old, new = Authority(make(tmp_path / "old")), Authority(make(tmp_path / "new"))
+    certificate, key = old.issue("localhost")
+    hashes = tmp_path / "tokens"
+    hashes.write_text(f"gateway {token_hash('s3cret')}\n")
+    server = GrpcSettings(grpc_certificate=certificate, grpc_private_key=key, grpc_token_hashes=hashes)
+    async with serving(Tracking(answer), server, host="0.0.0.0") as running:
+        for authority in (old, new):
+            client = GrpcSettings(grpc_server_authority=authority.certificate_path, grpc_token="s3cret")
+            async with channel(f"localhost:{running.port}", client) as c:
+                assert await TrackingServiceStub(c).GetFence(pb.GetFenceRequest(), timeout=5) == answer()
+            renewed_certificate, renewed_key = new.issue("localhost")
+            certificate.write_bytes(renewed_certificate.read_bytes())
+            key.write_bytes(renewed_key.read_bytes())
+
+
+async def test_more_calls_than_the_server_takes_are_told_to_come_again() -> None:
+    servicer = Tracking(slow_answer)
+    async with serving(servicer, GrpcSettings(grpc_calls_max=2)) as running, plain_channel(running) as c:
+        calls = [TrackingServiceStub(c).GetFence(pb.GetFenceRequest()) for _ in range(6)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [one.code().name for one in outcomes if isinstance(one, grpc.aio.AioRpcError)]
+    assert 0 < len(refused) < 6
+    assert set(refused) == {"RESOURCE_EXHAUSTED"}
+
+
+async def test_reflection_lists_the_services() -> None:
+    async with serving(Tracking(answer)) as running, plain_channel(running) as c:
+        stub = reflection_pb2_grpc.ServerReflectionStub(c)
+        calls = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+        listed = (await calls.read()).list_services_response.service
+        calls.cancel()
+    assert SERVICE_NAME in [service.name for service in listed]
+
+
+async def test_a_method_that_nobody_serves_is_unimplemented() -> None:
+    async with serving(Tracking(answer)) as running, plain_channel(running) as c:
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await TrackingServiceStub(c).ListFences(pb.ListFencesRequest())
+    assert failure.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_second_server_on_the_same_port_is_refused() -> None:
+    async with serving(Tracking(answer)) as running:
+        with pytest.raises(RuntimeError, match="Failed to bind"):
+            await start([], GrpcSettings(), host="127.0.0.1", port=running.port)
+
+
+async def test_calls_are_measured_by_method_and_code() -> None:
+    labels = {"method": f"/{SERVICE_NAME}/GetFence", "code": "NOT_FOUND"}
+    before = registry.get_sample_value("xiangtong_grpc_request_seconds_count", labels) or 0
+    await failed_call(refuse(NotFound("fence", 7)))
+    assert registry.get_sample_value("xiangtong_grpc_request_seconds_count", labels) == before + 1
+
+
+@pytest.mark.slow
+async def test_on_sigterm_a_process_lets_the_running_call_end_and_leaves() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVER_PROGRAM, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    port = int((await process.stdout.readline()).split()[-1])
+    async with channel(f"127.0.0.1:{port}", GrpcSettings()) as c:
+        watch = health_pb2_grpc.HealthStub(c).Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == 1
+        process.send_signal(signal.SIGTERM)
+        assert (await watch.read()).status == 2
+        watch.cancel()
+    assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+SERVER_PROGRAM = """
+import asyncio
+from common.infra import diagnostics
+from common.infra.grpc import serve
+from common.infra.settings import GrpcSettings
+settings = GrpcSettings(drain_s=5)
+diagnostics.configure("test", settings)
+started = lambda running: print("port", running.port, flush=True)
+asyncio.run(serve([], settings, host="127.0.0.1", port=0, started=started))
+"""
+
+
+def make(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
