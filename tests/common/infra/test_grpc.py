@@ -401,7 +401,6 @@ async def test_calls_are_measured_by_method_and_code() -> None:
     assert registry.get_sample_value("xiangtong_grpc_request_seconds_count", labels) == before + 1
 
 
-@pytest.mark.slow
 async def test_on_sigterm_a_process_lets_the_running_call_end_and_leaves() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SERVER_PROGRAM, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
