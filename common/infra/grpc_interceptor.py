@@ -91,7 +91,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):
 
     def _single(self, handler: Handler) -> Coroutine:
         async def run(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            limit_s = min(context.time_remaining() or self._deadline_default_s, self._deadline_max_s)
+            remaining_s = context.time_remaining()
+            limit_s = min(self._deadline_default_s if remaining_s is None else remaining_s, self._deadline_max_s)
             try:
                 async with asyncio.timeout(limit_s) as limit:
                     return await handler(request, context)
