@@ -57,7 +57,8 @@ def main(arguments: list[str]) -> int:
     complaints += [
         f"{name}: {sizes.get(name, 0):g} now, so lower it in scripts/sizes.json with --update"
         for name, size in allowed.items()
-        if sizes.get(name, 0) < size
+        if "/" in name
+        and sizes.get(name, 0) < size  # medians and shares move with every change: they may only not grow
     ]
     print(summary(code, tests))
     for complaint in complaints:

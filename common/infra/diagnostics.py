@@ -6,10 +6,12 @@ import logging
 import re
 import secrets
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import TracebackType
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -40,7 +42,7 @@ def configure(role: str, settings: InfraSettings) -> None:
     """Send every log line of this process, ours and the libraries', to stderr in the chosen format."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        _with_trace,
+        _with_work_of(role),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -61,8 +63,9 @@ def configure(role: str, settings: InfraSettings) -> None:
     root.setLevel(settings.log_level.upper())
     for talkative in ("kafka", "asyncio", "grpc", "botocore", "urllib3", "yoyo"):
         logging.getLogger(talkative).setLevel(max(logging.WARNING, root.level))
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(role=role)
+    logging.captureWarnings(True)
+    sys.excepthook = _log_crash
+    threading.excepthook = lambda crash: _log_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
@@ -94,12 +97,23 @@ def traced(work: Trace) -> Iterator[Trace]:
         _trace.reset(token)
 
 
-def _with_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    work = _trace.get()
-    if work is not None:
-        event["request_id"] = work.request_id
-        event["trace_id"] = work.trace_id
-    return event
+def _log_crash(kind: type[BaseException], error: BaseException | None, place: TracebackType | None) -> None:
+    """An error that ends the process or a thread is a log line too, not loose text between JSON."""
+    if error is None or issubclass(kind, KeyboardInterrupt | SystemExit):
+        return
+    logger("crash").critical("crashed", exc_info=(kind, error, place))
+
+
+def _with_work_of(role: str) -> Processor:
+    def with_work(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["role"] = role
+        work = _trace.get()
+        if work is not None:
+            event["request_id"] = work.request_id
+            event["trace_id"] = work.trace_id
+        return event
+
+    return with_work
 
 
 def _rendering(log_format: str) -> list[Processor]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +19,10 @@ from common.infra.settings import InfraSettings
 def _as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    hooks = sys.excepthook, threading.excepthook
     yield
+    sys.excepthook, threading.excepthook = hooks
+    logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -62,6 +67,21 @@ def test_a_traceback_does_not_show_what_variables_held(capsys: pytest.CaptureFix
         text = capsys.readouterr().err
         assert "ZeroDivisionError" in text
         assert "湘A121212" not in text
+
+
+def test_a_crash_of_a_thread_or_of_the_process_is_a_log_line_too(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnostics.configure("tracking-engine", InfraSettings(log_format="json"))
+    thread = threading.Thread(target=_fail, args=("x",))
+    thread.start()
+    thread.join()
+    sys.excepthook(ValueError, ValueError("at the end"), None)
+    found = lines(capsys)
+    assert [(line["event"], line["level"], line["role"]) for line in found] == [
+        ("crashed", "critical", "tracking-engine"),
+        ("crashed", "critical", "tracking-engine"),
+    ]
+    assert "ZeroDivisionError" in str(found[0]["exception"])
+    assert "at the end" in str(found[1]["exception"])
 
 
 def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
