@@ -22,6 +22,8 @@ from common.infra.settings import BAD_SETTINGS_EXIT_CODE, GrpcSettings
 KEEPALIVE_MS = 30_000  # how soon a watcher behind a dead link is found
 KEEPALIVE_ANSWER_MS = 10_000
 METADATA_BYTES_MAX = 16 * 1024
+CONNECTION_AGE_MS_MAX = 300_000  # callers then connect again and find servers that were added; open watches live on
+SPREAD_CALLS = '{"loadBalancingConfig": [{"round_robin": {}}]}'  # a name that stands for several servers uses them all
 
 log = diagnostics.logger(__name__)
 
@@ -111,6 +113,7 @@ def channel(address: str, settings: GrpcSettings) -> grpc.aio.Channel:
         ("grpc.max_receive_message_length", settings.grpc_message_bytes_max),
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_MS),
+        ("grpc.service_config", SPREAD_CALLS),
     ]
     interceptors = [_SingleCallSender(settings.grpc_token), _WatchSender(settings.grpc_token)]
     credentials = channel_credentials(settings)
@@ -167,6 +170,7 @@ def _server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", settings.grpc_message_bytes_max),
         ("grpc.max_receive_message_length", settings.grpc_message_bytes_max),
         ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+        ("grpc.max_connection_age_ms", CONNECTION_AGE_MS_MAX),
         ("grpc.max_concurrent_streams", settings.grpc_streams_max),
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_MS),

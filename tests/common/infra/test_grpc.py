@@ -184,6 +184,18 @@ async def test_a_second_server_on_the_same_port_is_refused() -> None:
             await start([], GrpcSettings(), host="127.0.0.1", port=running.port)
 
 
+async def test_calls_to_a_name_of_several_servers_are_spread_over_them() -> None:
+    first, second = Tracking(answer), Tracking(answer)
+    async with (
+        serving(first) as one,
+        serving(second) as other,
+        channel(f"ipv4:127.0.0.1:{one.port},127.0.0.1:{other.port}", GrpcSettings()) as c,
+        asyncio.timeout(10),
+    ):
+        while first.caller is None or second.caller is None:
+            await TrackingServiceStub(c).GetFence(pb.GetFenceRequest())
+
+
 async def test_calls_are_measured_by_method_and_code() -> None:
     labels = {"method": f"/{SERVICE_NAME}/GetFence", "code": "NOT_FOUND"}
     before = registry.get_sample_value("xiangtong_grpc_request_seconds_count", labels) or 0
