@@ -35,19 +35,21 @@ def list_vehicles(
     region_codes: Sequence[str] = (),
     enterprise_ids: Sequence[int] = (),
     kinds: Sequence[int] = (),
-    vehicle_ids: Sequence[int] = (),
+    vehicle_ids: Sequence[int] | None = None,
 ) -> list[Vehicle]:
-    """Up to `count` vehicles by id, after `after_id`, that match every filter; an empty filter matches all."""
+    """Up to `count` vehicles by id, after `after_id`, that match every filter; an empty filter matches all. `vehicle_ids`: only these."""
     clauses, values = ["NOT deleted", "vehicle_id > %s"], [after_id]  # type: tuple[list[str], list[Any]]
     for column, wanted in (
         ("region_code", region_codes),
         ("enterprise_id", enterprise_ids),
         ("kind", kinds),
-        ("vehicle_id", vehicle_ids),
     ):
         if wanted:
             clauses.append(f"{column} = ANY(%s)")
             values.append(list(wanted))
+    if vehicle_ids is not None:
+        clauses.append("vehicle_id = ANY(%s)")
+        values.append(list(vehicle_ids))
     if plate_filter:
         clauses.append("strpos(plate, %s) > 0")
         values.append(plate_filter.upper())

@@ -5,18 +5,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from google.protobuf.message import Message
 from xiangtong.tracking.v1 import registry_service_pb2 as pb
 from xiangtong.tracking.v1.registry_service_pb2_grpc import RegistryServiceServicer
 
 from common.errors import InvalidInput, Violation
-from common.infra.callers import caller
 from services.vehicle_tracking.adapters import register_rows as rows
-from services.vehicle_tracking.adapters.changes import Change, Pool, change
+from services.vehicle_tracking.adapters.changes import Pool
 from services.vehicle_tracking.adapters.register_import import RowResult, import_rows
 from services.vehicle_tracking.convert import registry as convert
 from services.vehicle_tracking.domain.register import (
@@ -26,12 +23,9 @@ from services.vehicle_tracking.domain.register import (
     vehicle_violations,
 )
 from services.vehicle_tracking.server.pages import cut, id_after, page_size, place
+from services.vehicle_tracking.server.writes import check, created, etag_violations, written
 
 IMPORT_ROWS_MAX = 5000
-REQUEST_ID_CHARACTERS_MAX = 100
-
-T = TypeVar("T")
-M = TypeVar("M", bound=Message)
 
 
 class RegistryServer(RegistryServiceServicer):
@@ -165,40 +159,6 @@ class RegistryServer(RegistryServiceServicer):
             raise InvalidInput(Violation("rows", f"send at most {IMPORT_ROWS_MAX} rows a call"))
         results = await written(self._pool, import_rows, [convert.row_from(row) for row in request.rows])
         return pb.ImportRegisterResponse(results=map(_result_message, results))
-
-
-def check(field: str, violations: list[Violation]) -> None:
-    """Raise InvalidInput for violations of a message in `field` of the request."""
-    if violations:
-        raise InvalidInput(*(Violation(f"{field}.{v.field}", v.message) for v in violations))
-
-
-def etag_violations(etag: str) -> list[Violation]:
-    """An edit must say what it was made on."""
-    return [] if etag else [Violation("etag", "send the etag that was read")]
-
-
-async def created(pool: Pool, request: Any, response_class: type[M], add: Callable[[Change], M]) -> M:
-    """The answer of `add`, or the first answer when the request's id was seen."""
-    if len(request.request_id) > REQUEST_ID_CHARACTERS_MAX:
-        raise InvalidInput(Violation("request_id", f"shorten it to {REQUEST_ID_CHARACTERS_MAX} characters"))
-    name, body = request.DESCRIPTOR.name, request.SerializeToString(deterministic=True)
-
-    def once(writing: Change) -> bytes:
-        return writing.once(name, request.request_id, body, lambda: add(writing).SerializeToString())
-
-    return response_class.FromString(await written(pool, once))
-
-
-async def written(pool: Pool, write: Callable[..., T], *values: Any, **named: Any) -> T:
-    """What `write` gives, in one change on behalf of the caller, away from the event loop."""
-    name = caller().name
-
-    def run() -> T:
-        with change(pool, name) as writing:
-            return write(writing, *values, **named)
-
-    return await asyncio.to_thread(run)
 
 
 def _result_message(result: RowResult) -> pb.RegisterRowResult:
