@@ -118,3 +118,17 @@ def row_from(message: pb.RegisterRow) -> RegisterRow:
         phone=normal_phone(message.phone),
         vin=message.vin,
     )
+
+
+def row_message(row: RegisterRow) -> pb.RegisterRow:
+    """An import row on the wire."""
+    return pb.RegisterRow(
+        plate=row.plate,
+        plate_colour=row.plate_colour,
+        kind=pb.VehicleKind.ValueType(row.kind),
+        enterprise_name=row.enterprise_name,
+        region_code=row.region_code,
+        speed_kmh_max=row.speed_kmh_max,
+        phone=row.phone,
+        vin=row.vin,
+    )
