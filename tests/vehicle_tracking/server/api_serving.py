@@ -72,12 +72,13 @@ class Tracks:
 class Api:
     """What a test needs of the running role."""
 
-    def __init__(self, pool: Pool, redis: Any, channel: grpc.aio.Channel) -> None:
+    def __init__(self, pool: Pool, redis: Any, channel: grpc.aio.Channel, address: str) -> None:
         self.pool = pool
+        self.address = address
         self.redis = redis
         self.alarms = Alarms()
-        self.registry = RegistryServiceStub(channel)  # type: ignore[no-untyped-call]
-        self.tracking = TrackingServiceStub(channel)  # type: ignore[no-untyped-call]
+        self.registry = RegistryServiceStub(channel)
+        self.tracking = TrackingServiceStub(channel)
 
     async def add_vehicle(self, plate: str, **values: Any) -> int:
         """The id of a new vehicle."""
@@ -119,9 +120,10 @@ async def running_api(postgres_url: str, redis_url: str) -> AsyncIterator[Api]:
             pool=pool, redis=redis, partition_count=PARTITION_COUNT, alarms=alarms, tracks=Tracks()
         ) as services:
             server = await start(services, settings, host="127.0.0.1", port=0)
+            address = f"127.0.0.1:{server.port}"
             options = [("grpc.max_receive_message_length", -1)]
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
-                api = Api(pool, redis, channel)
+            async with grpc.aio.insecure_channel(address, options=options) as channel:
+                api = Api(pool, redis, channel, address)
                 api.alarms = alarms
                 yield api
             await server.drain(0)
