@@ -87,7 +87,7 @@ def geojson(*features: tuple[dict[str, object], dict[str, object]]) -> bytes:
 
 
 def test_each_feature_is_judged_by_itself() -> None:
-    point = {"type": "Point", "coordinates": [112.9, 28.2]}
+    point: dict[str, object] = {"type": "Point", "coordinates": [112.9, 28.2]}
     content = geojson(
         ({"name": "好", "radius_m": 100}, point),
         ({"name": "没有半径"}, point),

@@ -50,5 +50,5 @@ def test_a_level_that_is_not_said_is_medium() -> None:
 
 def test_unknown_words_and_a_missing_shape_are_refused_by_name() -> None:
     with pytest.raises(InvalidInput) as refusal:
-        fence_from(fences_pb2.Fence(triggers=[9], level=9))  # type: ignore[arg-type]
+        fence_from(fences_pb2.Fence(triggers=[9], level=9))  # type: ignore[list-item, arg-type]
     assert [v.field for v in refusal.value.violations] == ["fence.triggers", "fence.level", "fence.shape"]

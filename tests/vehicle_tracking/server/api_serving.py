@@ -77,14 +77,13 @@ class Api:
         self.address = address
         self.redis = redis
         self.alarms = Alarms()
-        self.registry = RegistryServiceStub(channel)
-        self.tracking = TrackingServiceStub(channel)
+        self.registry: Any = RegistryServiceStub(channel)
+        self.tracking: Any = TrackingServiceStub(channel)
 
     async def add_vehicle(self, plate: str, **values: Any) -> int:
         """The id of a new vehicle."""
-        vehicle = registry_service_pb2.Vehicle(
-            **{"plate": plate, "plate_colour": 2, "kind": 1, "region_code": "430100"} | values
-        )
+        attributes: dict[str, Any] = {"plate": plate, "plate_colour": 2, "kind": 1, "region_code": "430100"} | values
+        vehicle = registry_service_pb2.Vehicle(**attributes)
         response = await self.registry.CreateVehicle(registry_service_pb2.CreateVehicleRequest(vehicle=vehicle))
         return int(response.vehicle.vehicle_id)
 

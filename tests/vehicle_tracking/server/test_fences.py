@@ -31,7 +31,8 @@ def circle(name: str = "圆", **values: object) -> fences_pb2.Fence:
 
 
 async def stored(api: Api, fence: fences_pb2.Fence) -> fences_pb2.Fence:
-    return (await api.tracking.CreateFence(pb.CreateFenceRequest(fence=fence))).fence  # type: ignore[no-any-return]
+    created: fences_pb2.Fence = (await api.tracking.CreateFence(pb.CreateFenceRequest(fence=fence))).fence
+    return created
 
 
 async def test_a_fence_is_stored_changed_and_removed_and_readers_learn_of_each(api: Api) -> None:
@@ -51,14 +52,14 @@ async def test_a_fence_is_stored_changed_and_removed_and_readers_learn_of_each(a
 async def test_a_stale_edit_or_removal_is_refused(api: Api) -> None:
     fence = await stored(api, circle())
     await api.tracking.UpdateFence(pb.UpdateFenceRequest(fence=fence))
-    stale = (grpc.StatusCode.ABORTED, "STALE_ETAG", [])
+    stale: tuple[grpc.StatusCode, str, list[str]] = (grpc.StatusCode.ABORTED, "STALE_ETAG", [])
     assert await refusal(lambda: api.tracking.UpdateFence(pb.UpdateFenceRequest(fence=fence))) == stale
     removal = pb.DeleteFenceRequest(fence_id=fence.fence_id, etag=fence.etag)
     assert await refusal(lambda: api.tracking.DeleteFence(removal)) == stale
 
 
 async def test_a_fence_without_shape_or_datum_is_refused(api: Api) -> None:
-    bare = pb.CreateFenceRequest(fence=fences_pb2.Fence(name="a", vehicle_kinds=[99]))
+    bare = pb.CreateFenceRequest(fence=fences_pb2.Fence(name="a", vehicle_kinds=[99]))  # type: ignore[list-item]
     found = await refusal(lambda: api.tracking.CreateFence(bare))
     assert found == (INVALID, "INVALID_INPUT", ["fence.vehicle_kinds", "fence.shape"])
     no_datum = pb.CreateFenceRequest(fence=circle(source_datum=""))

@@ -169,10 +169,17 @@ async def test_the_regions_are_those_that_checks_know(api: Api) -> None:
 
 async def test_each_import_row_gets_its_own_answer(api: Api) -> None:
     good = pb.RegisterRow(
-        plate="湘A40001", plate_colour=2, kind=1, region_code="430100", phone="13900000003", enterprise_name="乙公司"
+        plate="湘A40001",
+        plate_colour=2,
+        kind=pb.VEHICLE_KIND_COACH,
+        region_code="430100",
+        phone="13900000003",
+        enterprise_name="乙公司",
     )
     wrong = pb.RegisterRow(plate="湘A40002", plate_colour=2, region_code="430100")
-    twice = pb.RegisterRow(plate="湘A40003", plate_colour=2, kind=1, region_code="430100", phone="13900000003")
+    twice = pb.RegisterRow(
+        plate="湘A40003", plate_colour=2, kind=pb.VEHICLE_KIND_COACH, region_code="430100", phone="13900000003"
+    )
     outcomes = (await api.registry.ImportRegister(pb.ImportRegisterRequest(rows=[good, wrong, good, twice]))).results
     assert [(r.outcome, r.field) for r in outcomes] == [(1, ""), (4, "kind"), (4, "plate"), (4, "phone")]
     good.speed_kmh_max = 80

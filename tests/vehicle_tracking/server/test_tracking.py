@@ -15,6 +15,7 @@ from xiangtong.tracking.v1 import tracking_service_pb2 as pb
 from xiangtong.tracking.v1.registry_service_pb2 import DeleteVehicleRequest
 
 from services.vehicle_tracking.convert.live import ALARMS_CHANNEL
+from services.vehicle_tracking.domain.alarm_filters import AlarmFilter
 from services.vehicle_tracking.server import alarm_feed, alarms, watch_positions
 from tests.vehicle_tracking.server.api_serving import Api, refusal, running_api
 
@@ -241,7 +242,7 @@ async def test_a_watch_tells_the_open_alarms_and_then_each_that_comes(api: Api) 
 async def test_a_watcher_with_too_many_unread_alarms_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alarm_feed, "PENDING_MAX", 3)
     feed = alarm_feed.AlarmFeed()
-    watcher = feed.join(alarms.alarm_filter_from(pb.AlarmFilter()))
+    watcher = feed.join(AlarmFilter())
     for n in range(4):
         feed.take(alarm(str(n)).SerializeToString())
     assert (watcher.too_slow, len(watcher.pending)) == (True, 0)
