@@ -183,34 +183,6 @@ async def test_a_watch_names_the_field_that_is_wrong(api: Api, request_message: 
     assert await refusal(call) == (INVALID, "INVALID_INPUT", [field])
 
 
-def track_request(key: int, start_s: int, end_s: int, **values: Any) -> pb.GetTrackRequest:
-    start, end = Timestamp(seconds=start_s), Timestamp(seconds=end_s)
-    return pb.GetTrackRequest(vehicle_id=key, start_time=start, end_time=end, **values)
-
-
-async def test_the_pages_of_a_track_hold_every_position_once(api: Api) -> None:
-    request = track_request(await api.add_vehicle("湘A50010"), 10, 20, page_size=4)
-    times: list[int] = []
-    while True:
-        page = await api.tracking.GetTrack(request)
-        times += page.positions.fix_times_ms
-        assert len(page.quality_flags) == len(page.positions.vehicle_ids)
-        request.page_token = page.next_page_token
-        if not request.page_token:
-            break
-    assert times == [second * 1000 for second in range(10, 20)]
-
-
-async def test_a_track_needs_a_range_of_at_most_31_days(api: Api) -> None:
-    key = await api.add_vehicle("湘A50011")
-    no_times = await refusal(lambda: api.tracking.GetTrack(pb.GetTrackRequest(vehicle_id=key)))
-    assert no_times == (INVALID, "INVALID_INPUT", ["start_time", "end_time"])
-    too_long = await refusal(lambda: api.tracking.GetTrack(track_request(key, 0, 32 * 86400)))
-    assert too_long == (INVALID, "INVALID_INPUT", ["end_time"])
-    unknown = await refusal(lambda: api.tracking.GetTrack(track_request(999_999, 0, 1)))
-    assert unknown[:2] == (grpc.StatusCode.NOT_FOUND, "VEHICLE_NOT_FOUND")
-
-
 async def test_alarms_are_listed_newest_first_page_by_page(api: Api) -> None:
     api.alarms.by_id = {key: alarm(key, n) for n, key in enumerate("abcde")}
     request, found = pb.ListAlarmsRequest(page_size=2), ""
