@@ -9,7 +9,7 @@ from common.infra.migrations import migrate
 from common.infra.servers import postgres_url
 
 from common.infra.settings import load
-from services.vehicle_tracking.domain.topics import topics
+from services.vehicle_tracking.adapters.log_topics import topics
 from services.vehicle_tracking.settings import TrackingSettings
 
 HERE = Path(__file__).parent
@@ -24,6 +24,6 @@ def prepare() -> None:
         migrate(url, folder)
     log = open_log(settings)
     try:
-        log.create_topics(topics(settings.partition_count))
+        log.create_topics(topics(settings))
     finally:
         log.close()
