@@ -1,0 +1,69 @@
+"""Checkpoints: the engine's state of a partition in the archive, and in PostgreSQL how far it covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.infra.archive import Archive
+from common.infra.log import TopicPartition
+from common.metrics import metrics
+from services.vehicle_tracking.adapters.changes import Change, Pool, connected, read
+from services.vehicle_tracking.adapters.track_files import lock_owner
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a new owner of a partition begins with. `state`: None for a partition that never had a checkpoint.
+    `next_offset`: the first record that the state does not cover. `epoch`: proves the ownership."""
+
+    state: bytes | None
+    next_offset: int
+    epoch: int
+
+
+class Checkpoints:
+    """Where owners of partitions leave off and begin. Thread-safe."""
+
+    def __init__(self, pool: Pool, archive: Archive) -> None:
+        self._pool = pool
+        self._archive = archive
+
+    def claim(self, place: TopicPartition, *, oldest_offset: int) -> Checkpoint:
+        """Become the owner of `place` from its checkpoint on; `oldest_offset` where there is none. From now on the
+        owner before can write nothing. Files beyond the checkpoint leave the manifest: replay writes them again."""
+        with connected(self._pool) as connection, connection.transaction():
+            writing = Change(connection, "engine")
+            [(next_offset, path, epoch)] = writing.rows(
+                "INSERT INTO checkpoints (topic, partition, next_offset, path, epoch) VALUES (%s, %s, %s, '', 1)"
+                " ON CONFLICT (topic, partition) DO UPDATE SET epoch = checkpoints.epoch + 1"
+                " RETURNING next_offset, path, epoch",
+                *place, oldest_offset,
+            )  # fmt: skip
+            writing.rows(
+                "DELETE FROM track_files WHERE topic = %s AND partition = %s AND start_offset >= %s",
+                *place, next_offset,
+            )  # fmt: skip
+        return Checkpoint(self._archive.read(path) if path else None, next_offset, epoch)
+
+    def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
+        """Store a state that covers every record before `next_offset`. Raises NotAllowedNow when the partition has
+        another owner by now."""
+        path = f"checkpoints/{place.topic}/partition={place.partition:04d}/{next_offset:020d}-{epoch}.state"
+        self._archive.write(path, state)
+        with connected(self._pool) as connection, connection.transaction():
+            writing = Change(connection, "engine")
+            lock_owner(writing, place, epoch)
+            [(before,)] = writing.rows("SELECT path FROM checkpoints WHERE topic = %s AND partition = %s", *place)
+            writing.rows(
+                "UPDATE checkpoints SET next_offset = %s, path = %s, update_time = clock_timestamp()"
+                " WHERE topic = %s AND partition = %s",
+                next_offset, path, *place,
+            )  # fmt: skip
+        if before not in ("", path):
+            self._archive.delete(before)
+        metrics.checkpoints.inc()
+
+    def next_offset(self, place: TopicPartition) -> int | None:
+        """How far `place` has been worked off; None when it never was."""
+        rows = read(self._pool, "SELECT next_offset FROM checkpoints WHERE topic = %s AND partition = %s", *place)
+        return int(rows[0][0]) if rows else None

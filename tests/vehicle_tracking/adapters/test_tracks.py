@@ -1,0 +1,139 @@
+"""Tracks: written with their manifest, taken over by another owner, read from files and from the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from common.errors import NotAllowedNow
+from common.infra.archive import Archive, FolderArchive
+from common.infra.log import NewRecord, TopicPartition
+from services.vehicle_tracking.adapters.changes import Pool, read
+from services.vehicle_tracking.adapters.checkpoints import Checkpoints
+from services.vehicle_tracking.adapters.track_files import TrackFiles, TrackPart, path_of
+from services.vehicle_tracking.adapters.tracks import Tracks
+from services.vehicle_tracking.convert.positions import encode
+from services.vehicle_tracking.domain.positions import PositionBatch, batch
+from tests.vehicle_tracking.memory_log import MemoryLog
+from tests.vehicle_tracking.server.api_serving import migrated_pool
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.services("postgres")]
+PLACE = TopicPartition("positions", 1)  # vehicles 1, 5, 9 … of 4 partitions
+
+
+@pytest.fixture(scope="module")
+def pool(postgres_url: str) -> Iterator[Pool]:
+    with migrated_pool(postgres_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def archive(tmp_path: Path, pool: Pool) -> Archive:
+    read(pool, "DELETE FROM track_files RETURNING 1")
+    read(pool, "DELETE FROM checkpoints RETURNING 1")
+    return FolderArchive(tmp_path)
+
+
+def fixes(vehicle_id: int, *seconds: int) -> PositionBatch:
+    """Positions of one vehicle whose longitude is their second; each has an additional item of so many bytes."""
+    items = [b"\x01\x04" + second.to_bytes(4, "big") for second in seconds]
+    return batch(
+        9_000_000,
+        vehicle_ids=[vehicle_id] * len(seconds),
+        fix_times_ms=[second * 1000 for second in seconds],
+        longitudes_e7=seconds,
+        item_lengths=[len(item) for item in items],
+        item_blob=b"".join(items),
+    )
+
+
+def part(start: int, *batches: PositionBatch, epoch: int = 1) -> TrackPart:
+    flags = [np.full(len(positions), 4, np.int32) for positions in batches]
+    return TrackPart(PLACE, start, start + len(batches), epoch, batches, flags)
+
+
+def log_of(*batches: PositionBatch) -> MemoryLog:
+    log = MemoryLog()
+    log.producer().append([NewRecord(*PLACE, encode(positions)) for positions in batches])
+    return log
+
+
+def seconds(
+    pool: Pool, archive: Archive, log: MemoryLog, *, start: int = 0, end: int = 1000, most: int = 99
+) -> list[int]:
+    """The track of vehicle 5 as it is read."""
+    tracks = Tracks(pool, archive, log, partition_count=4)
+    positions, flags = tracks.read_track(5, start_ms=start * 1000, end_ms=end * 1000, count_max=most)
+    assert len(flags) == len(positions)
+    assert positions.longitudes_e7.tolist() == (positions.fix_times_ms // 1000).tolist()
+    return [int(second) for second in positions.longitudes_e7]
+
+
+def test_a_track_is_read_from_files_and_from_the_log(pool: Pool, archive: Archive) -> None:
+    records = [fixes(5, 10, 30), fixes(9, 11), fixes(5, 20, 40), fixes(5, 40, 50)]
+    Checkpoints(pool, archive).claim(PLACE, oldest_offset=0)
+    TrackFiles(pool, archive).write(part(0, *records[:2]))
+    assert seconds(pool, archive, log_of(*records)) == [10, 20, 30, 40, 50]
+    assert seconds(pool, archive, log_of(*records), start=20, end=50) == [20, 30, 40]
+    assert seconds(pool, archive, log_of(*records), most=2) == [10, 20]
+
+
+def test_flags_and_items_come_back_from_files(pool: Pool, archive: Archive) -> None:
+    Checkpoints(pool, archive).claim(PLACE, oldest_offset=0)
+    TrackFiles(pool, archive).write(part(0, fixes(5, 10, 30), fixes(9, 11)))
+    tracks = Tracks(pool, archive, log_of(), partition_count=4)
+    positions, flags = tracks.read_track(5, start_ms=0, end_ms=99_000, count_max=9)
+    assert flags.tolist() == [4, 4]
+    assert positions.item_blob == fixes(5, 10, 30).item_blob
+
+
+def test_a_vehicle_without_positions_has_an_empty_track(pool: Pool, archive: Archive) -> None:
+    assert seconds(pool, archive, log_of()) == []
+
+
+def test_a_file_that_is_written_again_holds_each_position_once(pool: Pool, archive: Archive) -> None:
+    Checkpoints(pool, archive).claim(PLACE, oldest_offset=0)
+    files = TrackFiles(pool, archive)
+    files.write(part(0, fixes(5, 1)))
+    files.write(part(1, fixes(5, 2)))
+    files.write(part(0, fixes(5, 1), fixes(5, 2, 2), fixes(5, 3)))
+    rows = read(pool, "SELECT start_offset, end_offset, position_count FROM track_files")
+    assert rows == [(0, 3, 3)]
+    assert seconds(pool, archive, log_of()) == [1, 2, 3]
+
+
+def test_files_are_ordered_by_vehicle_and_time(pool: Pool, archive: Archive, tmp_path: Path) -> None:
+    Checkpoints(pool, archive).claim(PLACE, oldest_offset=0)
+    TrackFiles(pool, archive).write(part(0, fixes(9, 5, 4), fixes(5, 7, 6)))
+    table = pq.read_table(tmp_path / path_of(PLACE, 0), partitioning=None)
+    assert table.column("vehicle_id").to_pylist() == [5, 5, 9, 9]
+    assert [time.second for time in table.column("fix_time").to_pylist()] == [6, 7, 4, 5]
+
+
+def test_who_lost_the_partition_can_write_nothing(pool: Pool, archive: Archive) -> None:
+    checkpoints = Checkpoints(pool, archive)
+    before = checkpoints.claim(PLACE, oldest_offset=0)
+    checkpoints.claim(PLACE, oldest_offset=0)
+    with pytest.raises(NotAllowedNow):
+        TrackFiles(pool, archive).write(part(0, fixes(5, 1), epoch=before.epoch))
+    with pytest.raises(NotAllowedNow):
+        checkpoints.save(PLACE, b"old", next_offset=7, epoch=before.epoch)
+    assert archive.list("tracks") == []
+
+
+def test_the_next_owner_begins_where_the_checkpoint_ends(pool: Pool, archive: Archive) -> None:
+    checkpoints, files = Checkpoints(pool, archive), TrackFiles(pool, archive)
+    first = checkpoints.claim(PLACE, oldest_offset=3)
+    assert (first.state, first.next_offset) == (None, 3)
+    for offset in (3, 4):
+        files.write(part(offset, fixes(5, offset), epoch=first.epoch))
+        checkpoints.save(PLACE, b"state %d" % offset, next_offset=offset + 1, epoch=first.epoch)
+    files.write(part(5, fixes(5, 5), epoch=first.epoch))
+    second = checkpoints.claim(PLACE, oldest_offset=0)
+    assert (second.state, second.next_offset) == (b"state 4", 5)
+    assert seconds(pool, archive, log_of()) == [3, 4]  # what lies beyond is written again
+    assert (checkpoints.next_offset(PLACE), len(archive.list("checkpoints"))) == (5, 1)
