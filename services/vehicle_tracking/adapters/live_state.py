@@ -1,0 +1,117 @@
+"""The latest position of every vehicle of the owned partitions: in memory, and in Redis a few times a second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import redis as redis_py
+from numpy.typing import NDArray
+
+from common.infra.redis import send_packed
+from common.metrics import metrics
+from services.vehicle_tracking.convert.live import (
+    LIVE_CHANNEL,
+    LIVE_RECORD,
+    changes_of,
+    hset_commands,
+    publish_command,
+)
+from services.vehicle_tracking.domain.positions import PositionBatch
+
+MESSAGE_CHANGES_MAX = 20_000  # about a megabyte a message: what a subscriber swallows at once
+ROWS_MIN = 1024
+
+
+class LiveRows:
+    """The vehicles of one partition: row vehicle_id // partition_count."""
+
+    def __init__(self, partition: int, partition_count: int, saved: bytes = b"") -> None:
+        self.partition = partition
+        self._partition_count = partition_count
+        self._records = np.frombuffer(saved, LIVE_RECORD).copy()
+        self._dirty = self._records["fix_time_ms"] > 0  # Redis may have lost what it was told before
+        self._told = np.zeros(len(self._records), np.bool_)
+
+    def saved(self) -> bytes:
+        """The rows as a checkpoint keeps them."""
+        return self._records.tobytes()
+
+    def take(self, positions: PositionBatch, quality_flags: NDArray[np.int32], usable: NDArray[np.bool_]) -> None:
+        """Take the usable positions, (n,) bool, that are newer than what is known; whoever sends is online."""
+        chosen = np.flatnonzero(usable)
+        times = positions.fix_times_ms[chosen]
+        if len(times) > 1 and (times[1:] < times[:-1]).any():
+            chosen = chosen[np.argsort(times, kind="stable")]  # assignment below keeps the last of each vehicle
+        rows = positions.vehicle_ids[chosen] // self._partition_count
+        self._reserve(int(rows.max(initial=-1)) + 1)
+        newer = positions.fix_times_ms[chosen] >= self._records["fix_time_ms"][rows]
+        chosen, rows = chosen[newer], rows[newer]
+        self._records[rows] = _records(positions, quality_flags, chosen)
+        self._dirty[rows] = True
+
+    def set_offline(self, vehicle_ids: NDArray[np.int64]) -> None:
+        """Vehicles that are silent; those without a position stay unknown."""
+        rows = vehicle_ids // self._partition_count
+        rows = rows[rows < len(self._records)]
+        rows = rows[self._records["fix_time_ms"][rows] > 0]
+        self._records["online"][rows] = 0
+        self._dirty[rows] = True
+
+    def changes(self) -> tuple[NDArray[Any], int]:
+        """LIVE_CHANGE of what changed since the last call, and how many vehicles of it Redis was never told of."""
+        rows = np.flatnonzero(self._dirty)
+        new_count = int(np.count_nonzero(~self._told[rows]))
+        self._dirty[rows], self._told[rows] = False, True
+        return changes_of(rows * self._partition_count + self.partition, self._records[rows]), new_count
+
+    def forget_telling(self) -> None:
+        """Redis may hold nothing of this: tell all again."""
+        self._told[:] = False
+        self._dirty = self._records["fix_time_ms"] > 0
+
+    def _reserve(self, count: int) -> None:
+        if count <= len(self._records):
+            return
+        more = max(count, 2 * len(self._records), ROWS_MIN) - len(self._records)
+        self._records = np.concatenate([self._records, np.zeros(more, LIVE_RECORD)])
+        self._dirty = np.concatenate([self._dirty, np.zeros(more, np.bool_)])
+        self._told = np.concatenate([self._told, np.zeros(more, np.bool_)])
+
+
+class LiveState:
+    """Writes changes to Redis. Called by one thread at a time."""
+
+    def __init__(self, redis: redis_py.Redis) -> None:
+        self._redis = redis
+
+    def write(self, partition: int, changes: NDArray[Any]) -> int:
+        """Put `changes`, (n,) LIVE_CHANGE, into the hash and on the channel. How many of them the hash did not have.
+        Raises Unavailable."""
+        if not len(changes):
+            return 0
+        packed, hset_count = hset_commands(partition, changes)
+        messages = [
+            publish_command(LIVE_CHANNEL, changes[start : start + MESSAGE_CHANGES_MAX].tobytes())
+            for start in range(0, len(changes), MESSAGE_CHANGES_MAX)
+        ]
+        replies = send_packed(self._redis, packed + b"".join(messages), reply_count=hset_count + len(messages))
+        metrics.live_writes.inc(len(changes))
+        return sum(replies[:hset_count])
+
+
+def _records(positions: PositionBatch, quality_flags: NDArray[np.int32], chosen: NDArray[np.intp]) -> NDArray[Any]:
+    records = np.zeros(len(chosen), LIVE_RECORD)
+    records["fix_time_ms"] = positions.fix_times_ms[chosen]
+    records["longitude_e7"] = positions.longitudes_e7[chosen]
+    records["latitude_e7"] = positions.latitudes_e7[chosen]
+    records["speed_01kmh"] = positions.speeds_01kmh[chosen]
+    records["heading_deg"] = positions.headings_deg[chosen]
+    records["altitude_m"] = positions.altitudes_m[chosen]
+    records["alarm_word"] = positions.alarm_words[chosen]
+    records["status_word"] = positions.status_words[chosen]
+    records["odometer_01km"] = positions.odometers_01km[chosen]
+    records["quality_flags"] = quality_flags[chosen]
+    records["source"] = positions.sources[chosen]
+    records["online"] = 1
+    return records
