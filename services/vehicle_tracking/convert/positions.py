@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xiangtong.tracking.v1 import positions_pb2
 
-from services.vehicle_tracking.domain.positions import COLUMN_TYPES, OPTIONAL_COLUMNS, PositionBatch
+from services.vehicle_tracking.domain.positions import COLUMN_TYPES, OPTIONAL_COLUMNS, PositionBatch, PositionSource
 
 _FIELDS = positions_pb2.PositionBatch.DESCRIPTOR.fields_by_name
 _LENGTH_DELIMITED = 2
@@ -35,8 +35,9 @@ def encode(positions: PositionBatch) -> bytes:
     return b"".join(parts)
 
 
-def decode(wire: bytes) -> PositionBatch:
-    """The batch in `wire`. Raises ValueError that names the column when lengths differ or bytes are damaged."""
+def decode(wire: bytes, *, source: PositionSource | None = None) -> PositionBatch:
+    """The batch in `wire`; every position from `source` when given, whatever `wire` says. Raises ValueError that names
+    the column when lengths differ or bytes are damaged."""
     columns: dict[str, NDArray[Any]] = {}
     received_time_ms, item_blob, at = 0, b"", 0
     while at < len(wire):
@@ -45,7 +46,7 @@ def decode(wire: bytes) -> PositionBatch:
             received_time_ms, at = _read_varint(wire, at)
             continue
         if tag not in _NAMES:
-            return decode(_known_fields(wire))
+            return decode(_known_fields(wire), source=source)
         size, at = _read_varint(wire, at)
         if at + size > len(wire):
             raise ValueError(f"positions end inside {_NAMES[tag]}")
@@ -54,6 +55,8 @@ def decode(wire: bytes) -> PositionBatch:
         else:
             columns[name] = _column(name, wire, at, size)
         at += size
+    if source is not None:
+        columns["sources"] = np.full(len(columns.get("vehicle_ids", ())), int(source), np.uint8)
     return _checked(received_time_ms, columns, item_blob)
 
 
