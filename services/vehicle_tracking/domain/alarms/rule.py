@@ -1,0 +1,150 @@
+"""What every alarm rule is: functions over its own state, the fixes of one batch, and what is known around them.
+
+To add a rule: write `start`, `step`, `saved` and `loaded` (and `tick`, when silence matters) in one file, join them in
+a `Rule`, and list it in RULES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.vehicle_tracking.domain.alarms.alarm import Alarm
+from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
+from services.vehicle_tracking.settings import TrackingSettings
+
+Flags: TypeAlias = NDArray[np.bool_]
+Floats: TypeAlias = NDArray[np.float64]
+
+NEVER_MS = -1  # the time of a fix that there has not been
+
+
+@dataclass(frozen=True, slots=True)
+class Fixes:
+    """Fixes that take part, (n,) each: every vehicle's in order of strictly rising fix time, vehicles in any order.
+
+    `rows`: of the vehicle in the state's columns; `batch_rows`: in the batch; `kinds`: VehicleKind; `before_…`: the
+    vehicle's latest positioned fix before this one, NEVER_MS where there was none.
+    """
+
+    rows: Int64s
+    batch_rows: Int64s
+    times_ms: Int64s
+    longitudes_e7: Int32s
+    latitudes_e7: Int32s
+    speeds_01kmh: Int32s
+    alarm_words: Int32s
+    kinds: Bytes
+    lates: Flags
+    before_times_ms: Int64s
+    before_longitudes_e7: Int32s
+    before_latitudes_e7: Int32s
+    before_speeds_01kmh: Int32s
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Pairs(Protocol):
+    """Which fences hold each of n fixes: those of fix i are slots[starts[i] : starts[i + 1]]."""
+
+    @property
+    def starts(self) -> Int64s:
+        """(n + 1,)."""
+
+    @property
+    def slots(self) -> Int32s:
+        """(starts[n],): places in the attribute columns of the fence set."""
+
+
+class Fences(Protocol):
+    """All fences of now, immutable. Attributes are columns by slot; slots of removed fences are in no pair."""
+
+    @property
+    def fence_ids(self) -> Int64s:
+        """By slot."""
+
+    @property
+    def speeds_kmh_max(self) -> Int32s:
+        """By slot; 0 for none."""
+
+    def containing(self, longitudes_e7: Int32s, latitudes_e7: Int32s) -> Pairs:
+        """The fences that hold each point, edge included, whether they are in force or not."""
+
+    def in_force(self, pairs: Pairs, times_ms: Int64s, kinds: Bytes) -> Pairs:
+        """Those of `pairs` whose fence applies to a vehicle of that kind at that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known around the fixes of one batch.
+
+    A vehicle's id is row * partition_count + partition; `row_count` bounds every row, so that states know how far to
+    grow. `kinds` and `speeds_kmh_max` (own limit, 0 for none) are by row. `heard`: also the fixes that are only a sign
+    of life. `pairs`: the fences in force that hold each of the step's fixes.
+    """
+
+    settings: TrackingSettings
+    partition: int
+    partition_count: int
+    row_count: int
+    received_time_ms: int
+    kinds: Bytes
+    speeds_kmh_max: Int32s
+    fences: Fences
+    pairs: Pairs
+    heard: Fixes
+
+    def vehicle_id(self, row: int) -> int:
+        """The vehicle of a row."""
+        return row * self.partition_count + self.partition
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """Changes of side, (n,) each. `kinds`: FenceTrigger; `times_ms`: the first fix on the new side."""
+
+    rows: Int64s
+    fence_ids: Int64s
+    kinds: Bytes
+    times_ms: Int64s
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a rule found: alarms raised and cleared, in order for each vehicle, and transitions if it is about those."""
+
+    alarms: Sequence[Alarm] = ()
+    transitions: Transitions | None = None
+
+
+NOTHING = Outcome()
+
+
+def _no_silence(_state: Any, _now_ms: int, _context: Context) -> Sequence[Alarm]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule. `names`: of its alarms (rules that share their work are one). States change in place.
+
+    `step`: judges fixes that are positioned and qualified. `tick`: judges silence up to `now_ms` (with a context whose
+    fixes are none). `saved` and `loaded`: the state as bytes and back, for any number of rows; `loaded` raises
+    ValueError for bytes of another version. `size`: bytes of memory that the state takes.
+    """
+
+    names: tuple[str, ...]
+    start: Callable[[], Any]
+    step: Callable[[Any, Fixes, Context], Outcome]
+    saved: Callable[[Any], bytes]
+    loaded: Callable[[bytes], Any]
+    size: Callable[[Any], int]
+    tick: Callable[[Any, int, Context], Sequence[Alarm]] = field(default=_no_silence)
