@@ -110,6 +110,10 @@ class LiveTable:
             odometers_01km=records["odometer_01km"],
         )
 
+    def online(self, vehicle_ids: Ids) -> NDArray[np.bool_]:
+        """Whether these vehicles are online by the offline rule."""
+        return self._records["online"][vehicle_ids] != 0
+
     def find(self, vehicle_id: int) -> np.void | None:
         """The LIVE_RECORD of a vehicle; None before its first position."""
         if not 0 < vehicle_id < len(self._records) or not self._records["fix_time_ms"][vehicle_id]:

@@ -64,7 +64,7 @@ class Watcher:
         return found
 
     def _message(self, ids: Ids, step: pb.WatchStep.ValueType) -> pb.WatchPositionsResponse:
-        message = pb.WatchPositionsResponse(step=step)
+        message = pb.WatchPositionsResponse(step=step, online=self._table.online(ids).tolist())
         message.positions.MergeFromString(encode(self._table.positions(ids, self._clock.now_ms())))
         return message
 
