@@ -35,18 +35,19 @@ INTERVALS_S = {
 }
 PARKED_INTERVAL_S = 60
 DUTIES = {  # share of the day at work: makes 150 to 165 km a vehicle-day over the fleet
-    Kind.COACH: 0.068,
-    Kind.TOUR_COACH: 0.062,
-    Kind.CHARTER: 0.048,
-    Kind.HAZMAT: 0.067,
-    Kind.BUS: 0.18,
-    Kind.TAXI: 0.115,
-    Kind.FREIGHT: 0.05,
+    Kind.COACH: 0.0625,
+    Kind.TOUR_COACH: 0.057,
+    Kind.CHARTER: 0.044,
+    Kind.HAZMAT: 0.0615,
+    Kind.BUS: 0.166,
+    Kind.TAXI: 0.106,
+    Kind.FREIGHT: 0.046,
 }
 DAY_DUTY, NIGHT_DUTY = 1.4, 0.2  # against the mean of the day; the day is 06:00 to 22:00, so the mean stays
 DUTY_MAX = 0.95
 ACCELERATION_MS2 = {Kind.COACH: 0.8, Kind.HAZMAT: 0.5, Kind.FREIGHT: 0.5, Kind.TAXI: 1.6}
 NIGHT_KINDS = (Kind.COACH, Kind.TOUR_COACH, Kind.CHARTER)
+LATE_UPLOAD_MS = 5_000  # some terminals send what they stored after what is new
 SHANGHAI_MS = 8 * 3_600_000
 HOUR_S = 3600.0
 
@@ -164,6 +165,7 @@ class Fleet:
         self._due_s: Rows = self._rng.integers(0, self._intervals_s)
         self._seen_e7: NDArray[np.int64] = np.stack(self._true_e7(), axis=1)
         self._stored: list[Reports] = []
+        self._held: list[tuple[int, Reports]] = []
         self._again: Reports | None = None
 
     def _duties(self, rows: Rows) -> Floats:
@@ -257,14 +259,18 @@ class Fleet:
         return self._sent(reports.take(~cut))
 
     def _sent(self, live: Reports) -> Reports:
-        """Live reports with the stored ones of the same vehicles before them (or behind, for late uploaders)."""
+        """Live reports with the stored ones of the same vehicles before them (well after them, for late uploaders)."""
         parts = [live]
         if self._stored:
             stored = joined(self._stored)
             back = np.isin(stored.vehicles, live.vehicles)
             self._stored = [stored.take(~back)] if not back.all() else []
             late = self._uploads_late[stored.vehicles]
-            parts = [stored.take(back & ~late), live, stored.take(back & late)]
+            parts.insert(0, stored.take(back & ~late))
+            if (back & late).any():
+                self._held.append((self.now_ms + LATE_UPLOAD_MS, stored.take(back & late)))
+        parts += [held for due_ms, held in self._held if due_ms <= self.now_ms]
+        self._held = [(due_ms, held) for due_ms, held in self._held if due_ms > self.now_ms]
         if self._again is not None and len(self._again):
             parts.insert(0, self._again)
         repeated = self._rng.random(len(live)) < self.behaviour.duplicates

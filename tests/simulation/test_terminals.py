@@ -8,9 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import pytest
+
 from simulation import frames
 from simulation.frames import Fix, FrameReader, Identity
 from simulation.terminals import State, Terminals
+
+pytestmark = pytest.mark.enable_socket
 
 
 @dataclass
