@@ -98,6 +98,12 @@ def kafka_server(servers_folder: Path) -> Iterator[KafkaServer]:
     yield from _running(KafkaServer(_folder_of("kafka", servers_folder, f"kafka-{next(_numbers)}")))
 
 
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
+    return real_servers.free_port()
+
+
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The Chromium that Playwright drives."""

@@ -14,6 +14,8 @@ from rich.console import Console
 
 from services.supervisor import RoleCommand, Supervisor
 
+pytestmark = pytest.mark.enable_socket  # it asks the roles whether they are ready
+
 SLEEPER = ("timeit", "-n", "1", "-r", "1", "-s", "import time", "time.sleep(60)")
 
 

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 from common.errors import Unavailable
 from common.infra import redis as live
 
-pytestmark = pytest.mark.enable_socket
+pytestmark = [pytest.mark.enable_socket, pytest.mark.services("redis")]
 
 
 def packed(*words: bytes) -> bytes:
