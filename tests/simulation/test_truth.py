@@ -97,7 +97,7 @@ def test_offline_by_received_time_after_five_minutes_where_it_moved_and_a_day_wh
 
 def test_displacement_needs_half_an_hour_twenty_km_and_a_believable_speed() -> None:
     def jump(km: float, minutes: float) -> list[str]:
-        fixes = [{"s": 0, "kmh": 0}, {"s": minutes * 60, "kmh": 0, "north_m": km * 1000}]
+        fixes: list[dict[str, Any]] = [{"s": 0, "kmh": 0}, {"s": minutes * 60, "kmh": 0, "north_m": km * 1000}]
         return [alarm.rule for alarm in truth(fixes)]
 
     assert jump(25, 30) == ["offline_displacement"]
