@@ -17,7 +17,7 @@ def main() -> int:
     tags = _git("tag", "--list", "v*", "--sort=-version:refname").split()
     against = f"tag={tags[0]}" if tags else f"ref={_git('rev-parse', 'HEAD')}"
     buf = Path(sys.executable).parent / "buf"
-    command = [buf, "breaking", "--against", f"../.git#{against},subdir=protos"]
+    command: list[str | Path] = [buf, "breaking", "--against", f"../.git#{against},subdir=protos"]
     return subprocess.run(command, cwd=ROOT / "protos", check=False).returncode
 
 

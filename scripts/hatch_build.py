@@ -10,7 +10,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from generate_protos import generate
+from generate_protos import generate  # type: ignore[import-not-found]  # the hook runs with scripts/ on its path
 
 
 class GeneratedCode(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own class is loosely typed

@@ -88,7 +88,7 @@ def batch(received_time_ms: int, *, item_blob: bytes = b"", **columns: object) -
         given = columns.get(name)
         filled[name] = np.full(count, default, kind) if given is None else np.ascontiguousarray(given, kind)
         assert filled[name].shape == (count,), name
-    return PositionBatch(received_time_ms, **filled, item_blob=item_blob)  # type: ignore[arg-type]  # names are checked above
+    return PositionBatch(received_time_ms, **filled, item_blob=item_blob)
 
 
 def joined(batches: Sequence[PositionBatch]) -> PositionBatch:
