@@ -30,6 +30,8 @@ class Reason(IntEnum):
     COORDINATE = 10
     PART_INDEX = 11
     BATCH_ITEM = 12
+    PART_BOUNDS = 13
+    PART_TIMEOUT = 14
 
 
 FRAME = np.dtype(
@@ -137,7 +139,8 @@ class Decoded:
     """What a stream held. Every frame, good or not, is a row of `frames` with reason 0 or one of `rejections`.
 
     `content`: the unescaped bytes that the starts in the tables point into. `rest_starts`: for each link, where the
-    bytes begin that are no complete frame yet. `frame_count`: complete frames seen, usable or not.
+    bytes begin that are no complete frame yet (of a frame that is too long already, only enough to know that).
+    `frame_count`: complete frames seen, usable or not.
     """
 
     frames: Table

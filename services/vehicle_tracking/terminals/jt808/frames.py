@@ -14,27 +14,70 @@ _FRAME_BYTES_MIN = 14  # header of 2013, check byte, one delimiter
 _LOCATION_BYTES_MIN = 30  # an item of a batch
 
 
-def decode(stream: bytes, link_ends: NDArray[np.int64], opened: NDArray[np.bool_]) -> Decoded:
+class Room:
+    """Memory that one decoder uses again and again: fresh pages cost as much as the decoding itself."""
+
+    def __init__(self) -> None:
+        self.marks = np.empty(0, np.int32)
+        self.content = np.empty(0, np.uint8)
+        self.frames = np.empty(0, FRAME)
+        self.locations = np.zeros(0, LOCATION)
+        self.rejections = np.empty(0, REJECTION)
+        self._locations_used = 0
+
+    def prepare(self, octet_count: int, link_count: int) -> None:
+        """Make room for the worst that so many bytes can hold; whatever locations held before is wiped."""
+        if octet_count >= len(self.marks):
+            self.marks = np.empty(octet_count + 1, np.int32)
+            self.content = np.empty(octet_count + PADDING_BYTES, np.uint8)
+        more = link_count + 1  # each link may begin in the middle of a frame
+        if len(self.frames) < octet_count // _FRAME_BYTES_MIN + more:
+            self.frames = np.empty(octet_count // _FRAME_BYTES_MIN + more, FRAME)
+        if len(self.rejections) < octet_count // 2 + more:
+            self.rejections = np.empty(octet_count // 2 + more, REJECTION)
+        if len(self.locations) < octet_count // _LOCATION_BYTES_MIN + more:
+            self.locations = np.zeros(octet_count // _LOCATION_BYTES_MIN + more, LOCATION)
+        else:
+            self.locations[: self._locations_used].view(np.uint8)[:] = 0
+        self._locations_used = 0
+
+    def used(self, location_count: int) -> None:
+        """Remember how many rows are to be wiped."""
+        self._locations_used = location_count
+
+
+def decode(
+    stream: bytes, link_ends: NDArray[np.int64], opened: NDArray[np.bool_], *, room: Room | None = None
+) -> Decoded:
     """Everything in `stream`, the bytes of several links behind each other.
 
     `link_ends`: (m,) where each link's bytes end. `opened`: (m,) whether the link has sent a delimiter before, so that
     its bytes continue a frame; updated in place. Every stretch between two delimiters is tried as a frame, so a stray
-    byte or delimiter costs one rejection and the next frame is found again.
+    byte or delimiter costs one rejection and the next frame is found again. With `room`, the tables are its memory and
+    hold until it is used again.
     """
     octets = np.frombuffer(stream, np.uint8)
-    content = np.empty(len(octets) + PADDING_BYTES, np.uint8)
-    frames = np.empty(len(octets) // _FRAME_BYTES_MIN + len(link_ends) + 1, FRAME)
-    locations = np.zeros(len(octets) // _LOCATION_BYTES_MIN + len(link_ends) + 1, LOCATION)
-    rejections = np.empty(len(octets) // 2 + len(link_ends) + 1, REJECTION)
+    room = room or Room()
+    room.prepare(len(octets), len(link_ends))
     rest_starts = np.empty(len(link_ends), np.int64)
     frame_count, location_count, rejection_count, seen = kernel.decode(
-        octets, link_ends, opened, content, frames, locations, rejections, rest_starts
+        octets,
+        octets[: len(octets) // 8 * 8].view(np.uint64),
+        link_ends,
+        opened,
+        room.marks,
+        room.content,
+        room.frames,
+        room.locations,
+        room.rejections,
+        rest_starts,
     )
+    room.used(location_count)
     return Decoded(
-        frames[:frame_count],
-        locations[:location_count],
-        rejections[:rejection_count],
-        content,
+        room.frames[:frame_count],
+        room.locations[:location_count],
+        room.rejections[:rejection_count],
+        room.content,
         rest_starts,
         seen,
     )

@@ -15,7 +15,8 @@ from services.vehicle_tracking.terminals.jt808.kernel_location import NOTHING, b
 Octets = NDArray[np.uint8]
 
 DELIMITER, ESCAPE = 0x7E, 0x7D
-BLOCK = 16  # bytes looked at together
+_DELIMITERS, _ESCAPES = np.uint64(0x7E7E7E7E7E7E7E7E), np.uint64(0x7D7D7D7D7D7D7D7D)
+_ONES, _HIGH_BITS = np.uint64(0x0101010101010101), np.uint64(0x8080808080808080)
 _FRAME_BYTES_MAX = FRAME_BYTES_MAX
 _NO_VERSION = NO_VERSION
 _SHORT, _TOO_LONG, _ESCAPE = int(Reason.SHORT), int(Reason.TOO_LONG), int(Reason.ESCAPE)
@@ -28,8 +29,10 @@ _ENCRYPTION_BITS, _PART_BIT, _LENGTH_BITS = 0x1C00, 0x2000, 0x3FF
 @numba.njit(cache=True, nogil=True)
 def decode(
     stream: Octets,
+    words: NDArray[np.uint64],
     link_ends: NDArray[np.int64],
     opened: NDArray[np.bool_],
+    marks: NDArray[np.int32],
     content: Octets,
     frames: Any,
     locations: Any,
@@ -38,23 +41,21 @@ def decode(
 ) -> tuple[int, int, int, int]:
     """Fill the tables; returns how many rows of frames, locations and rejections, and complete frames seen."""
     counts = np.zeros(4, np.int64)
-    used, begin = 0, 0
+    mark_count = _marked(stream, words, marks)
+    used, begin, mark = 0, 0, 0
     for link in range(len(link_ends)):
-        end, at = link_ends[link], begin
-        if not opened[link]:  # what stands before the first delimiter was never a frame
-            while at < end and stream[at] != DELIMITER:
-                at += 1
-            opened[link] = at < end
-        start = at
-        while at < end:
-            stop, written, flaw = _unescaped(stream, at, end, content, used)
-            if stop == end:
-                break  # no delimiter yet
-            if stop > at:
-                counts[3] += 1
-                used = _frame(stop, at, link, written, flaw, content, frames, locations, rejections, counts, used)
-            at = start = stop + 1
-        rest_starts[link] = start if opened[link] else end
+        end, at, escape = link_ends[link], begin, mark  # marks from `escape` to `mark` are escapes of this frame
+        while mark < mark_count and marks[mark] < end:
+            stop = marks[mark]
+            if stream[stop] == DELIMITER:
+                if opened[link] and stop > at:
+                    counts[3] += 1
+                    written, flaw = _unescaped(stream, at, stop, marks[escape:mark], content, used)
+                    used = _frame(stop, at, link, written, flaw, content, frames, locations, rejections, counts, used)
+                opened[link] = True  # what stands before the first delimiter was never a frame
+                at, escape = stop + 1, mark + 1
+            mark += 1
+        rest_starts[link] = max(at, end - _FRAME_BYTES_MAX - 1) if opened[link] else end  # no rest grows without end
         begin = end
     return counts[0], counts[1], counts[2], counts[3]
 
@@ -80,45 +81,60 @@ def decode_bodies(
 
 
 @numba.njit(cache=True, nogil=True)
-def _unescaped(stream: Octets, at: int, end: int, content: Octets, used: int) -> tuple[int, int, int]:
-    """Copy up to the next delimiter. Returns where it stands (`end`: nowhere), bytes written, and 0 or a reason."""
-    start, flaw, limit = used, 0, used + _FRAME_BYTES_MAX
-    while at < end:
-        while at + BLOCK <= end and used < limit:
-            special = False
-            for k in range(BLOCK):  # a fixed count without a way out: this becomes vector code
-                octet = stream[at + k]
-                content[used + k] = octet
-                special |= octet in (DELIMITER, ESCAPE)
-            if special:
-                break
-            at += BLOCK
-            used += BLOCK
-        stop = min(end, at + BLOCK)
-        while at < stop:
-            octet = stream[at]
-            if octet == DELIMITER:
-                return at, used - start, flaw
-            if octet == ESCAPE:
-                at += 1
-                if at >= end:
-                    return end, 0, 0
-                octet = stream[at]
-                if octet == DELIMITER:
-                    return at, used - start, _ESCAPE
-                if octet != 1 and octet != 2:
-                    flaw = _ESCAPE
-                octet += np.uint8(0x7C)
-            if used < limit:
-                content[used] = octet
-                used += 1
-            elif flaw == 0:
-                flaw = _TOO_LONG
-            at += 1
-    return end, 0, 0
+def _marked(stream: Octets, words: NDArray[np.uint64], marks: NDArray[np.int32]) -> int:
+    """Where every delimiter and escape stands. Returns how many. `words`: the stream, eight bytes each."""
+    count = 0
+    for index in range(len(words)):
+        word = words[index]
+        delimiters, escapes = word ^ _DELIMITERS, word ^ _ESCAPES
+        zeros = (delimiters - _ONES) & ~delimiters | (escapes - _ONES) & ~escapes
+        if zeros & _HIGH_BITS:  # some byte is one of the two
+            for at in range(index * 8, index * 8 + 8):
+                marks[count] = at
+                count += stream[at] in (DELIMITER, ESCAPE)
+    for at in range(len(words) * 8, len(stream)):
+        marks[count] = at
+        count += stream[at] in (DELIMITER, ESCAPE)
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
+def _unescaped(
+    stream: Octets, at: int, stop: int, escapes: NDArray[np.int32], content: Octets, used: int
+) -> tuple[int, int]:
+    """Copy a frame without its escapes. Returns bytes written, and 0 or a reason."""
+    if stop - at > _FRAME_BYTES_MAX:
+        return 0, _TOO_LONG
+    start = used
+    for index in range(len(escapes)):
+        escape = escapes[index]
+        if escape < at or escape + 1 == stop or stream[escape + 1] - 1 > 1 or stream[escape + 1] == 0:
+            return 0, _ESCAPE
+        _copy(stream, at, escape - at, content, used)
+        used += escape - at
+        content[used] = stream[escape + 1] + ESCAPE - 1
+        used += 1
+        at = escape + 2
+    _copy(stream, at, stop - at, content, used)
+    return used + stop - at - start, 0
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _copy(stream: Octets, at: int, count: int, content: Octets, used: int) -> None:
+    source, target = np.uint64(at), np.uint64(used)  # unsigned: no test for negative indices, so vector code
+    for k in range(np.uint64(count)):
+        content[target + k] = stream[source + k]
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _checked(content: Octets, at: int, count: int) -> np.uint8:
+    start, check = np.uint64(at), np.uint8(0)
+    for k in range(np.uint64(count)):
+        check ^= content[start + k]
+    return check
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
 def _frame(
     stop: int,
     at: int,
@@ -164,10 +180,7 @@ def _header(content: Octets, start: int, written: int, frames: Any, row: int) ->
     """Read the header into frames[row]; 0 or a reason. Which edition it is, the lengths say: bit 14 may lie."""
     if written < _SHORTEST:
         return _SHORT
-    check = np.uint8(0)
-    for k in range(start, start + written):
-        check ^= content[k]
-    if check != 0:
+    if _checked(content, start, written) != 0:
         return _CHECKSUM
     properties = np.int64(content[start + 2]) << 8 | content[start + 3]
     part_bytes = 4 if properties & _PART_BIT else 0
@@ -201,7 +214,7 @@ def _header(content: Octets, start: int, written: int, frames: Any, row: int) ->
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _body(
     content: Octets,
     start: int,
@@ -232,7 +245,7 @@ def _body(
         _reject(rejections, counts, frame.offset, end - start, frame.link, flaw)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _reject(rejections: Any, counts: NDArray[np.int64], at: int, length: int, link: int, reason: int) -> None:
     rejection = rejections[counts[2]]
     rejection.offset = at

@@ -160,7 +160,7 @@ def _month_days(year: int, month: int) -> int:
     return 30 + (month + (month >> 3)) % 2
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _items(content: Octets, at: int, end: int, row: Any) -> int:
     """Read the additional items into `row`; the bits of those read. An item that runs past the end ends the list."""
     bits = 0
@@ -181,7 +181,7 @@ def _items(content: Octets, at: int, end: int, row: Any) -> int:
     return bits
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _item_of_vehicle(content: Octets, at: int, item: int, size: int, row: Any) -> int:
     if item == 0x01 and size == 4:
         row.odometer_01km = _u32(content, at)
@@ -245,7 +245,7 @@ def _item_of_video(content: Octets, at: int, item: int, size: int, row: Any) -> 
     return _UNREAD
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _item_of_equipment(content: Octets, at: int, item: int, size: int, row: Any) -> int:
     if item == 0x30 and size == 1:
         row.signal_strength = content[at]
