@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vehicle_tracking.domain.alarms.alarm import Alarm
+from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePosition
 from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
 from services.vehicle_tracking.settings import TrackingSettings
 
@@ -27,8 +27,9 @@ NEVER_MS = -1  # the time of a fix that there has not been
 class Fixes:
     """Fixes that take part, (n,) each: every vehicle's in order of strictly rising fix time, vehicles in any order.
 
-    `rows`: of the vehicle in the state's columns; `batch_rows`: in the batch; `kinds`: VehicleKind; `before_…`: the
-    vehicle's latest positioned fix before this one, NEVER_MS where there was none.
+    `rows`: of the vehicle in the state's columns; `batch_rows`: in the batch; `kinds`: VehicleKind; `positioned`: false
+    for what is only a sign of life and a carrier of the alarm word; `before_…`: the vehicle's latest positioned fix
+    before this one, NEVER_MS where there was none.
     """
 
     rows: Int64s
@@ -40,6 +41,7 @@ class Fixes:
     alarm_words: Int32s
     kinds: Bytes
     lates: Flags
+    positioned: Flags
     before_times_ms: Int64s
     before_longitudes_e7: Int32s
     before_latitudes_e7: Int32s
@@ -47,6 +49,22 @@ class Fixes:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def evidence(self, fix: int) -> EvidencePosition:
+        """One fix."""
+        return EvidencePosition(
+            int(self.times_ms[fix]),
+            int(self.longitudes_e7[fix]),
+            int(self.latitudes_e7[fix]),
+            int(self.speeds_01kmh[fix]),
+        )
+
+    def evidence_before(self, fix: int) -> tuple[EvidencePosition, ...]:
+        """The vehicle's latest positioned fix before one, if there was one."""
+        if self.before_times_ms[fix] == NEVER_MS:
+            return ()
+        place = (self.before_longitudes_e7, self.before_latitudes_e7, self.before_speeds_01kmh)
+        return (EvidencePosition(int(self.before_times_ms[fix]), *(int(column[fix]) for column in place)),)
 
 
 class Pairs(Protocol):
@@ -84,8 +102,9 @@ class Context:
     """What is known around the fixes of one batch.
 
     A vehicle's id is row * partition_count + partition; `row_count` bounds every row, so that states know how far to
-    grow. `kinds` and `speeds_kmh_max` (own limit, 0 for none) are by row. `heard`: also the fixes that are only a sign
-    of life. `pairs`: the fences in force that hold each of the step's fixes.
+    grow. By row: `kinds`, `speeds_kmh_max` (own limit, 0 for none), `latest` (LATEST of fixes.py, after the batch).
+    `heard`: also the fixes that are only a sign of life. `pairs`: the fences in force that hold each of the step's
+    fixes.
     """
 
     settings: TrackingSettings
@@ -95,13 +114,14 @@ class Context:
     received_time_ms: int
     kinds: Bytes
     speeds_kmh_max: Int32s
+    latest: NDArray[Any]
     fences: Fences
     pairs: Pairs
     heard: Fixes
 
     def vehicle_id(self, row: int) -> int:
         """The vehicle of a row."""
-        return row * self.partition_count + self.partition
+        return int(row) * self.partition_count + self.partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +146,14 @@ class Outcome:
 
 
 NOTHING = Outcome()
+
+
+def evidence_at(known: Any) -> tuple[EvidencePosition, ...]:
+    """The place in a row of LATEST, if there is one."""
+    if not known["fix_ms"]:
+        return ()
+    names = ("fix_ms", "longitude_e7", "latitude_e7", "speed_01kmh")
+    return (EvidencePosition(*(int(known[name]) for name in names)),)
 
 
 def _no_silence(_state: Any, _now_ms: int, _context: Context) -> Sequence[Alarm]:

@@ -1,0 +1,89 @@
+"""offline: silence by receiving time, judged by ticks and by the next batch alike."""
+
+from __future__ import annotations
+
+from services.vehicle_tracking.domain.alarms.offline import OFFLINE
+from services.vehicle_tracking.domain.fences import AlarmLevel
+from tests.vehicle_tracking.engine_tables import Run
+
+DAY_S = 24 * 3600
+
+
+def test_a_moving_vehicle_is_offline_after_five_minutes_until_it_is_heard_again() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 40 1")
+    run.tick(300.999)
+    assert run.told == []
+    run.tick(301)
+    assert run.spans() == [(301, None)]
+    run.tick(400)
+    run.fixes("second kmh received\n500 0 501")
+    assert run.spans() == [(301, 501)]
+    assert len(run.told) == 2
+
+
+def test_a_standing_vehicle_has_a_day() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 5 1")
+    run.tick(DAY_S)
+    assert run.told == []
+    run.tick(DAY_S + 1)
+    assert run.spans() == [(DAY_S + 1, None)]
+
+
+def test_without_a_tick_the_next_batch_tells_both_ends() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 40 1")
+    run.fixes("second kmh received\n500 40 501")
+    assert run.spans() == [(301, 501)]
+    assert [alarm.clear_time_ms is None for alarm in run.told] == [True, False]
+
+
+def test_the_alarm_is_low_and_shows_where_the_vehicle_was_last() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh lon\n0 40 112\n10 50 112.5")
+    run.tick(400)
+    (evidence,) = run.only().evidence
+    assert (run.only().level, evidence.longitude_e7, evidence.speed_01kmh) == (AlarmLevel.LOW, 1_125_000_000, 500)
+
+
+def test_a_fix_without_a_place_is_a_sign_of_life_but_does_not_stop_the_vehicle() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 40 1")
+    run.fixes("second kmh status received\n200 0 0 201")
+    run.tick(500)
+    assert run.told == []
+    run.tick(501)
+    assert run.spans() == [(501, None)]
+
+
+def test_fixes_that_take_no_part_are_no_sign_of_life() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 40 1")
+    run.fixes("second kmh received\n0 40 200")
+    run.fixes("second kmh received\n-10 40 200")
+    run.fixes("second kmh received\n1000 40 200")
+    run.tick(301)
+    assert run.spans() == [(301, None)]
+
+
+def test_old_fixes_received_now_keep_a_vehicle_online() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 40 10000")
+    run.tick(10_299)
+    assert run.told == []
+
+
+def test_a_vehicle_never_heard_of_is_not_offline() -> None:
+    run = Run(OFFLINE)
+    run.fixes("vehicle second kmh\n7 0 40")
+    run.tick(10 * DAY_S)
+    assert [alarm.vehicle_id for alarm in run.told] == [7]
+
+
+def test_what_was_received_just_before_a_tick_but_read_after_it_ends_the_alarm_where_it_began() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 40 1")
+    run.tick(302)
+    run.fixes("second kmh received\n290 40 291")
+    assert run.spans() == [(301, 301)]

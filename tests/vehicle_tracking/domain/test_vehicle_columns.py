@@ -1,0 +1,33 @@
+"""Vehicles as columns by partition and row."""
+
+from __future__ import annotations
+
+from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
+from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
+
+BUS, OTHER = int(VehicleKind.BUS), int(VehicleKind.OTHER)
+
+
+def test_a_vehicle_is_found_in_its_partition_and_row() -> None:
+    columns = VehicleColumns(4)
+    columns.change(
+        [Vehicle(9, "湘A00009", 2, VehicleKind.BUS, speed_kmh_max=50), Vehicle(2, "湘A2", 1, VehicleKind.TAXI)]
+    )
+    kinds, limits = columns.of(1, 4)
+    assert (kinds[:4].tolist(), limits[:4].tolist()) == ([OTHER, OTHER, BUS, OTHER], [0, 0, 50, 0])
+    assert columns.of(2, 1)[0][0] == VehicleKind.TAXI
+
+
+def test_changes_replace_and_removal_forgets() -> None:
+    columns = VehicleColumns(1)
+    columns.change([Vehicle(1, "湘A1", 2, VehicleKind.BUS, speed_kmh_max=50)])
+    columns.change([Vehicle(1, "湘A1", 2, VehicleKind.COACH)])
+    assert [int(column[1]) for column in columns.of(0, 2)] == [VehicleKind.COACH, 0]
+    columns.change([], [1, 5000])
+    assert [int(column[1]) for column in columns.of(0, 2)] == [OTHER, 0]
+
+
+def test_rows_beyond_the_register_are_of_no_kind() -> None:
+    kinds, limits = VehicleColumns(8).of(3, 10_000)
+    assert len(kinds) >= 10_000 <= len(limits)
+    assert (set(kinds.tolist()), set(limits.tolist())) == ({OTHER}, {0})
