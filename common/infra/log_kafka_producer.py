@@ -1,0 +1,80 @@
+"""Appends to Kafka: idempotent, acknowledged by all replicas in sync, compressed by lz4."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from kafka import KafkaProducer as Client
+from kafka.errors import KafkaTimeoutError
+
+from common.errors import Unavailable
+from common.infra.log import RECORD_BYTES_MAX, NewRecord
+from common.infra.log_kafka_client import BATCH_BYTES_MAX, Deadline, connected, unavailable_when_away
+
+SEND_BATCH_BYTES = 1024 * 1024  # records of one partition that wait together leave together
+METADATA_TIMEOUT_S = 1.0
+DELIVERY_TIMEOUT_S = 30.0  # a record given up by `append` is not sent later than this
+CLOSE_TIMEOUT_S = 5.0
+
+
+class KafkaProducer:
+    """Appends records. Thread-safe."""
+
+    def __init__(self, addresses: str) -> None:
+        self._addresses = addresses
+        self._client: Client | None = None
+        self._lock = threading.Lock()
+        self._known_topics: set[str] = set()
+
+    def append(self, records: Sequence[NewRecord], *, timeout_s: float = 30.0) -> list[int]:
+        """The offset of each record; returns when all are durable. Raises Unavailable after `timeout_s`; some may then
+        have been appended, or be within DELIVERY_TIMEOUT_S."""
+        assert all(len(record.value) <= RECORD_BYTES_MAX for record in records), "a record is too large for the log"
+        deadline = Deadline(timeout_s)
+        client = self._connected(deadline)
+        for topic in {record.topic for record in records}:
+            self._know(client, topic, deadline)
+        with unavailable_when_away():
+            sent = [
+                client.send(record.topic, record.value, headers=list(record.headers), partition=record.partition)
+                for record in records
+            ]
+            return [future.get(deadline.left_s()).offset for future in sent]
+
+    def close(self) -> None:
+        """Let go of connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close(CLOSE_TIMEOUT_S)
+
+    def _connected(self, deadline: Deadline) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = connected(
+                    Client,
+                    self._addresses,
+                    timeout_s=deadline.left_s(),
+                    acks="all",
+                    enable_idempotence=True,
+                    compression_type="lz4",
+                    batch_size=SEND_BATCH_BYTES,
+                    max_request_size=BATCH_BYTES_MAX,
+                    max_block_ms=round(METADATA_TIMEOUT_S * 1000),
+                    delivery_timeout_ms=round(DELIVERY_TIMEOUT_S * 1000),
+                    allow_auto_create_topics=False,
+                    metrics_enabled=False,
+                )
+            return self._client
+
+    def _know(self, client: Client, topic: str, deadline: Deadline) -> None:
+        """Wait until the partitions of `topic` are known: `send` would wait for longer than we may."""
+        while topic not in self._known_topics:
+            try:
+                with unavailable_when_away():
+                    client.partitions_for(topic)
+                self._known_topics.add(topic)
+            except Unavailable as error:
+                if not isinstance(error.__cause__, KafkaTimeoutError) or not deadline.left_s():
+                    raise
