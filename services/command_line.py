@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from common.infra.settings import table
+from common.infra.servers import stop_servers
+from common.infra.settings import load, table
 from services.gateway.settings import GatewaySettings
 from services.one_machine import run_all
 from services.preparation import prepare
@@ -53,6 +54,12 @@ def run_preparation() -> None:
     """Make or bring up to date tables and topics. Repeating it changes nothing."""
     prepare()
     Console().print("tables and topics are up to date")
+
+
+@app.command("stop-servers")
+def run_stop_servers() -> None:
+    """Stop the embedded PostgreSQL and Redis of this data folder; those that settings name stay as they are."""
+    stop_servers(load(TrackingSettings))
 
 
 @app.command("settings")
