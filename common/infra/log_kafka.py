@@ -10,7 +10,7 @@ from typing import Any
 from kafka import KafkaAdminClient as Admin
 from kafka import KafkaConsumer as Reader
 from kafka import TopicPartition as KafkaPlace
-from kafka.admin import OffsetSpec
+from kafka.admin import ConfigResource, ConfigResourceType, OffsetSpec
 from kafka.errors import TopicAlreadyExistsError
 
 from common.errors import NotAllowedNow, Unavailable
@@ -55,13 +55,16 @@ class KafkaLog:
         for topic in topics:
             if counts.get(topic.name) != topic.partition_count:
                 raise NotAllowedNow(
-                    "PARTITION_COUNT_DIFFERS",
-                    f"topic {topic.name} has {counts.get(topic.name)} partitions, not {topic.partition_count}",
+                    "PARTITION_COUNT_FIXED",
+                    f"topic {topic.name} has {counts.get(topic.name)} partitions and keeps them:"
+                    f" {topic.partition_count} would send vehicles to other partitions",
                 )
+            if topic.name in there:
+                self._configure(topic)
 
     def producer(self) -> KafkaProducer:
         """A new producer."""
-        return KafkaProducer(self._addresses)
+        return KafkaProducer(self._addresses, lambda topic: topic in self._partition_counts())
 
     def consumer(self, group: str, topics: Sequence[str], callbacks: GroupCallbacks | None = None) -> KafkaConsumer:
         """A new member of `group`."""
@@ -158,16 +161,24 @@ class KafkaLog:
         return {topic["name"]: len(topic["partitions"]) for topic in asked(lambda: self._admin().describe_topics())}
 
     def _create(self, topic: Topic) -> None:
-        configs = {
-            "retention.ms": str(topic.retention_ms),
-            "segment.ms": str(max(SEGMENT_MS_MIN, topic.retention_ms // SEGMENTS_PER_RETENTION)),
-            "max.message.bytes": str(BATCH_BYTES_MAX),
-            "message.timestamp.type": "LogAppendTime",
-        }
-        wanted = {topic.name: {"num_partitions": topic.partition_count, "configs": configs}}
+        wanted = {topic.name: {"num_partitions": topic.partition_count, "configs": configs_of(topic)}}
         try:
             with unavailable_when_away():
                 self._admin().create_topics(wanted, wait_for_metadata=True)
         except Unavailable as error:
             if not isinstance(error.__cause__, TopicAlreadyExistsError):
                 raise  # else another process was quicker
+
+    def _configure(self, topic: Topic) -> None:
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, configs_of(topic))
+        asked(lambda: self._admin().alter_configs([resource]))
+
+
+def configs_of(topic: Topic) -> dict[str, str]:
+    """What the broker has to know of a topic."""
+    return {
+        "retention.ms": str(topic.retention_ms),
+        "segment.ms": str(max(SEGMENT_MS_MIN, topic.retention_ms // SEGMENTS_PER_RETENTION)),
+        "max.message.bytes": str(BATCH_BYTES_MAX),
+        "message.timestamp.type": "LogAppendTime",
+    }

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kafka import KafkaProducer as Client
-from kafka.errors import KafkaTimeoutError
 
-from common.errors import Unavailable
+from common.errors import InvalidInput, NotFound, Unavailable, Violation
 from common.infra.log import RECORD_BYTES_MAX, NewRecord
 from common.infra.log_kafka_client import BATCH_BYTES_MAX, Deadline, connected, unavailable_when_away
 
@@ -21,20 +20,22 @@ CLOSE_TIMEOUT_S = 5.0
 class KafkaProducer:
     """Appends records. Thread-safe."""
 
-    def __init__(self, addresses: str) -> None:
+    def __init__(self, addresses: str, topic_exists: Callable[[str], bool]) -> None:
         self._addresses = addresses
+        self._topic_exists = topic_exists
         self._client: Client | None = None
         self._lock = threading.Lock()
-        self._known_topics: set[str] = set()
+        self._partitions: dict[str, set[int]] = {}
 
     def append(self, records: Sequence[NewRecord], *, timeout_s: float = 30.0) -> list[int]:
         """The offset of each record; returns when all are durable. Raises Unavailable after `timeout_s`; some may then
         have been appended, or be within DELIVERY_TIMEOUT_S."""
-        assert all(len(record.value) <= RECORD_BYTES_MAX for record in records), "a record is too large for the log"
+        check_sizes(records)
         deadline = Deadline(timeout_s)
         client = self._connected(deadline)
-        for topic in {record.topic for record in records}:
-            self._know(client, topic, deadline)
+        for record in records:
+            if record.partition not in self._partitions_of(client, record.topic, deadline):
+                raise InvalidInput(Violation("partition", f"topic {record.topic} has no partition {record.partition}"))
         with unavailable_when_away():
             sent = [
                 client.send(record.topic, record.value, headers=list(record.headers), partition=record.partition)
@@ -68,13 +69,23 @@ class KafkaProducer:
                 )
             return self._client
 
-    def _know(self, client: Client, topic: str, deadline: Deadline) -> None:
-        """Wait until the partitions of `topic` are known: `send` would wait for longer than we may."""
-        while topic not in self._known_topics:
+    def _partitions_of(self, client: Client, topic: str, deadline: Deadline) -> set[int]:
+        """Asked for before `send`, which would wait for longer than we may."""
+        while topic not in self._partitions:
             try:
                 with unavailable_when_away():
-                    client.partitions_for(topic)
-                self._known_topics.add(topic)
-            except Unavailable as error:
-                if not isinstance(error.__cause__, KafkaTimeoutError) or not deadline.left_s():
+                    self._partitions[topic] = client.partitions_for(topic)
+            except Unavailable:
+                if not deadline.left_s():
                     raise
+                if not self._topic_exists(topic):
+                    raise NotFound("topic", f"{topic} in the event log; `xiangtong prepare` makes it") from None
+        return self._partitions[topic]
+
+
+def check_sizes(records: Sequence[NewRecord]) -> None:
+    """Raise InvalidInput for a record that is too large."""
+    for record in records:
+        if len(record.value) > RECORD_BYTES_MAX:
+            message = f"a record of {len(record.value)} bytes; at most {RECORD_BYTES_MAX} are stored"
+            raise InvalidInput(Violation("value", message))

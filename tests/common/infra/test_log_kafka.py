@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from common.errors import NotAllowedNow, NotFound, Unavailable
+from common.errors import InvalidInput, NotAllowedNow, NotFound, Unavailable
 from common.infra.log import RECORD_BYTES_MAX, Consumer, GroupCallbacks, NewRecord, Record, Topic, TopicPartition
 from common.infra.log_kafka import KafkaLog
 from tests.real_servers import KafkaServer
@@ -66,25 +67,37 @@ def test_records_come_back_as_they_were_appended(log: KafkaLog, topic: str) -> N
     assert log.bounds(TopicPartition(topic, 1)) == (0, 2)
 
 
-def test_topics_carry_retention_and_large_records(kafka_address: str, topic: str) -> None:
+def test_topics_carry_retention_and_large_records(log: KafkaLog, kafka_address: str, topic: str) -> None:
+    log.create_topics([Topic(topic, 2, 2 * DAY_MS)])  # what was made with another retention takes the new one
     with KafkaAdminClient(bootstrap_servers=[kafka_address]) as admin:
         found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     configs = {name: entry["value"] for name, entry in found["topic"][topic].items()}
-    assert configs["retention.ms"] == str(DAY_MS)
-    assert configs["segment.ms"] == str(DAY_MS // 8)
+    assert configs["retention.ms"] == str(2 * DAY_MS)
+    assert configs["segment.ms"] == str(DAY_MS // 4)
     assert int(configs["max.message.bytes"]) > RECORD_BYTES_MAX
     assert configs["message.timestamp.type"] == "LogAppendTime"
 
 
 def test_another_partition_count_is_refused(log: KafkaLog, topic: str) -> None:
     log.create_topics([Topic(topic, 2, DAY_MS)])
-    with pytest.raises(NotAllowedNow, match="has 2 partitions, not 3"):
+    with pytest.raises(NotAllowedNow, match="has 2 partitions and keeps them"):
         log.create_topics([Topic(topic, 3, DAY_MS)])
 
 
 def test_a_topic_that_is_not_there_is_named(log: KafkaLog) -> None:
     with pytest.raises(NotFound, match="nowhere"):
         log.bounds(TopicPartition("nowhere", 0))
+    with pytest.raises(NotFound, match="nowhere"):
+        append(log, "nowhere", b"a")
+
+
+def test_what_the_log_cannot_hold_is_refused(log: KafkaLog, topic: str) -> None:
+    assert append(log, topic, os.urandom(RECORD_BYTES_MAX)) == [0]
+    assert len(log.read(TopicPartition(topic, 0), 0)[0].value) == RECORD_BYTES_MAX
+    with pytest.raises(InvalidInput, match="8388609 bytes"):
+        append(log, topic, bytes(RECORD_BYTES_MAX + 1))
+    with pytest.raises(InvalidInput, match="no partition 2"):
+        append(log, topic, b"a", partition=2)
 
 
 def test_a_poll_stops_at_its_bytes_and_loses_nothing(log: KafkaLog, topic: str) -> None:
