@@ -1,9 +1,9 @@
 """Messages put together from sub-packages, within bounds.
 
 Contract. `Parts` is the whole state: what waits, for all links. Every function takes it and returns a new one. `joined`
-takes the parts of one tick; each is answered by the caller by itself (0x8001 with its own serial), kept or not. `overdue`
-says, from time to time, which parts to ask for again with 0x8003 and which messages to give up. `without_link` forgets a
-link that has ended. Links are numbers that the caller gives and does not give twice.
+takes the parts of one tick; the caller answers each by itself (0x8001 with its own serial), kept or not. `overdue`
+says, from time to time, which parts to ask for again with 0x8003 and which messages to give up. `without_link` forgets
+a link that has ended. Links are numbers that the caller gives and does not give twice.
 """
 
 from __future__ import annotations
@@ -176,6 +176,7 @@ def _whole(key: Key, one: Begun) -> Whole:
     body = b"".join(one.bodies[index] for index in range(1, key.part_count + 1))
     header = np.array(one.header)  # a copy
     header["body_length"], header["serial"] = len(body), key.first_serial
+    header["part_count"] = header["part_index"] = 0
     return Whole(key.link, header[()], body)
 
 

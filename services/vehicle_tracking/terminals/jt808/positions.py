@@ -1,8 +1,8 @@
 """Decoded locations as a PositionBatch.
 
-Contract. `positions` takes what a tick decoded and the vehicle of each frame; 0 leaves its locations out. The batch owns
-its memory, so the decoder's room may be used again. `vehicle_ids` finds the vehicles of many phones at once. Additional
-items go along as they came, read or not.
+Contract. `positions` takes what a tick decoded and the vehicle of each frame; 0 leaves its locations out. The batch
+owns its memory, so the decoder's room may be used again. `vehicle_ids` finds the vehicles of many phones at once.
+Additional items go along as they came, read or not.
 """
 
 from __future__ import annotations
