@@ -42,13 +42,21 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
             raise psycopg.OperationalError(f"no answer within {self.answer_timeout_s:.0f} s") from None
 
 
-def open_pool(url: str, *, connections_max: int = POOL_CONNECTIONS_MAX, name: str | None = None) -> Pool:
+def open_pool(
+    url: str,
+    *,
+    connections_max: int = POOL_CONNECTIONS_MAX,
+    name: str = "xiangtong",
+    autocommit: bool = False,
+    options: str = "",
+) -> Pool:
     """A thread-safe pool of connections to `url`, which opens even while the database is away. A connection is checked
-    before it is given out, so a restart of the database costs no caller an error."""
+    before it is given out, so a restart of the database costs no caller an error. `options`: server settings as
+    `-c name=value`."""
     pool: Pool = ConnectionPool(
         url,
         connection_class=BoundedConnection,
-        kwargs={"connect_timeout": CONNECT_TIMEOUT_S, "application_name": name or "xiangtong", **_keepalive()},
+        kwargs={"autocommit": autocommit, **_connection_settings(name, options)},
         min_size=1,
         max_size=connections_max,
         timeout=CONNECTION_WAIT_S,
@@ -69,10 +77,7 @@ def connect(url: str, *, name: str = "xiangtong", options: str = "") -> BoundedC
         return BoundedConnection.connect(
             url,
             autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            application_name=name,
-            options=options,
-            **_keepalive(),
+            **_connection_settings(name, options),
         )
 
 
@@ -85,6 +90,8 @@ def unavailable_when_away() -> Iterator[None]:
         raise Unavailable("DATABASE_UNAVAILABLE", f"PostgreSQL does not answer: {error}") from error
 
 
-def _keepalive() -> dict[str, Any]:
+def _connection_settings(name: str, options: str) -> dict[str, Any]:
     """A peer that is cut off is noticed within half a minute."""
-    return {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    keepalive = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+    chosen = {"options": options} if options else {}
+    return {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": name, **keepalive, **chosen}

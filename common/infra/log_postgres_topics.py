@@ -1,0 +1,73 @@
+"""What the database knows of topics and of the segments that hold their records."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from common.errors import NotFound
+
+Connection = psycopg.Connection[TupleRow]
+
+
+class StoredTopic(NamedTuple):
+    """A topic as the database knows it. `segment`: the open one."""
+
+    topic_id: int
+    name: str
+    partition_count: int
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Where the segments of one topic begin: `numbers[i]` begins in partition p at `starts[p][i]`, ascending."""
+
+    topic: StoredTopic
+    numbers: list[int]
+    starts: list[list[int]]
+
+    def place(self, partition: int, offset: int) -> tuple[int, int]:
+        """The segment that holds `offset` of `partition`, and the offset; the oldest record where it is older."""
+        starts = self.starts[partition]
+        index = max(0, bisect_right(starts, offset) - 1)
+        return self.numbers[index], max(offset, starts[0])
+
+
+def topics_of(connection: Connection) -> dict[str, StoredTopic]:
+    """Every topic by its name."""
+    rows = connection.execute("SELECT topic_id, name, partition_count, segment FROM event_log.topics")
+    return {row[1]: StoredTopic(*row) for row in rows}
+
+
+def find_topics(connection: Connection, names: Sequence[str]) -> dict[str, StoredTopic]:
+    """The topics of these names. Raises NotFound."""
+    try:
+        known = topics_of(connection)
+    except psycopg.errors.UndefinedTable:
+        known = {}
+    for name in names:
+        if name not in known:
+            raise NotFound("topic", f"{name} in the event log; `xiangtong prepare` makes it")
+    return {name: known[name] for name in names}
+
+
+def segments_of(connection: Connection, topics: Sequence[StoredTopic]) -> dict[str, Segments]:
+    """The segments of each topic, by its name."""
+    found = {topic.topic_id: Segments(topic, [], [[] for _ in range(topic.partition_count)]) for topic in topics}
+    rows = connection.execute(
+        "SELECT topic_id, segment, partition, start_offset FROM event_log.segments WHERE topic_id = ANY(%s)"
+        " ORDER BY topic_id, segment, partition",
+        (list(found),),
+    )
+    for topic_id, segment, partition, start_offset in rows:
+        segments = found[topic_id]
+        if partition == 0:
+            segments.numbers.append(segment)
+        segments.starts[partition].append(start_offset)
+    return {segments.topic.name: segments for segments in found.values()}
