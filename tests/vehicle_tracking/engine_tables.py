@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,12 @@ from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
-from services.vehicle_tracking.domain.alarms.rule import Pairs, Rule
+from services.vehicle_tracking.domain.alarms.rule import Rule
 from services.vehicle_tracking.domain.alarms.rules import RULES
-from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s, PositionBatch, PositionSource, batch
+from services.vehicle_tracking.domain.fence_set import FenceSet, fence_set
+from services.vehicle_tracking.domain.fences import Fence, Polygon, Ring
+from services.vehicle_tracking.domain.judgement import Judgement
+from services.vehicle_tracking.domain.positions import PositionBatch, PositionSource, batch
 from services.vehicle_tracking.domain.quality import STATUS_POSITIONED
 from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
@@ -35,36 +37,16 @@ COLUMNS: dict[str, float] = {
 }
 
 
-@dataclass(frozen=True)
-class PlainPairs:
-    starts: Int64s
-    slots: Int32s
+def box(fence_id: int, west: float, south: float, east: float, north: float, **options: Any) -> Fence:
+    """A fence whose sides are in degrees."""
+    longitudes = np.rint(np.array([west, east, east, west]) * 1e7).astype(np.int32)
+    latitudes = np.rint(np.array([south, south, north, north]) * 1e7).astype(np.int32)
+    return Fence(fence_id, f"box {fence_id}", Polygon((Ring(longitudes, latitudes),)), **options)
 
 
-@dataclass(frozen=True)
-class PlainFences:
-    """Boxes (west, south, east, north in degrees) with an id and a speed limit; always in force."""
-
-    boxes: Sequence[tuple[float, float, float, float]] = ()
-    fence_ids: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
-    speeds_kmh_max: Int32s = field(default_factory=lambda: np.zeros(0, np.int32))
-
-    def containing(self, longitudes_e7: Int32s, latitudes_e7: Int32s) -> Pairs:
-        inside = np.zeros((len(longitudes_e7), len(self.boxes)), np.bool_)
-        for slot, (west, south, east, north) in enumerate(self.boxes):
-            inside[:, slot] = (west * 1e7 <= longitudes_e7) & (longitudes_e7 <= east * 1e7)
-            inside[:, slot] &= (south * 1e7 <= latitudes_e7) & (latitudes_e7 <= north * 1e7)
-        starts = np.concatenate([[0], np.cumsum(inside.sum(axis=1))]).astype(np.int64)
-        return PlainPairs(starts, np.nonzero(inside)[1].astype(np.int32))
-
-    def in_force(self, pairs: Pairs, times_ms: Int64s, kinds: Bytes) -> Pairs:
-        return pairs
-
-
-def boxes(*rows: tuple[int, float, float, float, float, int]) -> PlainFences:
+def limits(*rows: tuple[int, float, float, float, float, int]) -> FenceSet:
     """Fences of fence id, west, south, east, north, km/h."""
-    ids, limits = np.array([row[0] for row in rows]), np.array([row[5] for row in rows], np.int32)
-    return PlainFences([row[1:5] for row in rows], ids.astype(np.int64), limits)
+    return fence_set(box(*row[:5], speed_kmh_max=row[5]) for row in rows)
 
 
 def fixes(table: str, *, received_after_s: float = 1.0) -> PositionBatch:
@@ -97,24 +79,24 @@ class Run:
         *rules: Rule,
         kind: VehicleKind = VehicleKind.OTHER,
         speed_kmh_max: int = 0,
-        fences: Any = None,
+        fences: FenceSet | None = None,
         **settings: Any,
     ) -> None:
         self.rules = rules or RULES
         vehicles = VehicleColumns(1)
         vehicles.change([Vehicle(n, f"湘A{n}", 2, kind, speed_kmh_max=speed_kmh_max) for n in range(10)])
-        self.known = engine.Known(TrackingSettings(**settings), 1, fences or PlainFences(), vehicles)
+        self.known = engine.Known(TrackingSettings(**settings), 1, fences or fence_set(), vehicles)
         self.state = engine.start(0, rules=self.rules)
         self.alarms: dict[str, Alarm] = {}
         self.told: list[Alarm] = []
 
-    def take(self, positions: PositionBatch) -> engine.Judged:
+    def take(self, positions: PositionBatch) -> Judgement:
         """Judge a batch."""
         judged = engine.step(self.state, positions, self.known, rules=self.rules)
         self._tell(judged.alarms)
         return judged
 
-    def fixes(self, table: str, **options: Any) -> engine.Judged:
+    def fixes(self, table: str, **options: Any) -> Judgement:
         """Judge a table as one batch."""
         return self.take(fixes(table, **options))
 

@@ -17,9 +17,10 @@ from common.infra.log import GroupCallbacks, NewRecord, Record, TopicPartition
 from services.vehicle_tracking.convert.positions import encode
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.fences import AlarmLevel
+from services.vehicle_tracking.domain.judgement import Judgement
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
 from services.vehicle_tracking.flows.engine import Engine
-from services.vehicle_tracking.flows.ports import EngineSettings, Judgement, Part, Stores
+from services.vehicle_tracking.flows.ports import EngineSettings, Part, Stores
 from tests.vehicle_tracking.memory_log import MemoryLog
 
 PARTITION_COUNT = 2

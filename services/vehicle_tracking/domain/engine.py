@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
-from services.vehicle_tracking.domain.alarms.rule import Context, Fences, Fixes, Flags, Pairs, Rule, Transitions
+from services.vehicle_tracking.domain.alarms.rule import Context, Fixes, Rule
 from services.vehicle_tracking.domain.alarms.rules import RULES
 from services.vehicle_tracking.domain.engine_state import grown, packed, table_of, unpacked
+from services.vehicle_tracking.domain.fence_set import FenceSet, Pairs
 from services.vehicle_tracking.domain.fixes import LATEST, NO_FIXES, Sifted, sifted
-from services.vehicle_tracking.domain.positions import Int32s, Int64s, PositionBatch
+from services.vehicle_tracking.domain.judgement import Judgement
+from services.vehicle_tracking.domain.positions import Int64s, PositionBatch
 from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
 from services.vehicle_tracking.settings import TrackingSettings
 
@@ -40,18 +42,8 @@ class Known:
 
     settings: TrackingSettings
     partition_count: int
-    fences: Fences
+    fences: FenceSet
     vehicles: VehicleColumns
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a batch came to: of each position, (n,), `quality_flags` (Quality) and whether it is `usable`."""
-
-    alarms: Sequence[Alarm]
-    transitions: Sequence[Transitions]
-    quality_flags: Int32s
-    usable: Flags
 
 
 def start(partition: int, *, rules: Sequence[Rule] = RULES) -> EngineState:
@@ -59,10 +51,10 @@ def start(partition: int, *, rules: Sequence[Rule] = RULES) -> EngineState:
     return EngineState(partition, rules={_key(rule): rule.start() for rule in rules})
 
 
-def step(state: EngineState, positions: PositionBatch, known: Known, *, rules: Sequence[Rule] = RULES) -> Judged:
+def step(state: EngineState, positions: PositionBatch, known: Known, *, rules: Sequence[Rule] = RULES) -> Judgement:
     """Judge positions, all of them of the state's partition."""
     if not len(positions):
-        return Judged((), (), np.zeros(0, np.int32), np.zeros(0, np.bool_))
+        return Judgement((), np.zeros(0, np.int32), np.zeros(0, np.bool_))
     rows = positions.vehicle_ids // known.partition_count
     _reserve(state, int(rows.max()) + 1)
     kinds, _ = known.vehicles.of(state.partition, state.row_count)
@@ -70,11 +62,11 @@ def step(state: EngineState, positions: PositionBatch, known: Known, *, rules: S
     sift = sifted(positions, rows, latest=state.latest, newest_ms=state.newest_ms, kinds=kinds, late_ms=late_ms)
     context = _context(state, known, positions.received_time_ms, sift)
     outcomes = [rule.step(state.rules[_key(rule)], sift.fixes, context) for rule in rules]
-    return Judged(
+    return Judgement(
         [alarm for outcome in outcomes for alarm in outcome.alarms],
-        [outcome.transitions for outcome in outcomes if outcome.transitions is not None],
         sift.quality_flags,
         sift.usable,
+        [outcome.transitions for outcome in outcomes if outcome.transitions is not None],
     )
 
 
@@ -144,5 +136,5 @@ def _context(state: EngineState, known: Known, received_time_ms: int, sift: Sift
     )
 
 
-def _pairs(fences: Fences, fixes: Fixes) -> Pairs:
+def _pairs(fences: FenceSet, fixes: Fixes) -> Pairs:
     return fences.in_force(fences.containing(fixes.longitudes_e7, fixes.latitudes_e7), fixes.times_ms, fixes.kinds)

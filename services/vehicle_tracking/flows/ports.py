@@ -6,21 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from common.infra.log import Record, TopicPartition
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
+from services.vehicle_tracking.domain.judgement import Judgement
 from services.vehicle_tracking.domain.positions import Int32s, PositionBatch
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the rules say about positions, (n,) each. `usable`: may be shown as where a vehicle is."""
-
-    alarms: Sequence[Alarm]
-    quality_flags: Int32s
-    usable: NDArray[np.bool_]
 
 
 class Rules(Protocol):

@@ -16,9 +16,9 @@ from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.offline import OFFLINE
 from services.vehicle_tracking.domain.alarms.overspeed import OVERSPEED
 from services.vehicle_tracking.domain.positions import PositionBatch, batch, joined
-from tests.vehicle_tracking.engine_tables import START_MS, Run, boxes, fixes
+from tests.vehicle_tracking.engine_tables import START_MS, Run, fixes, limits
 
-FENCES = boxes((7, 111.95, 27.95, 112.0, 28.05, 50), (8, 112.05, 27.0, 112.1, 29.0, 90))
+FENCES = limits((7, 111.95, 27.95, 112.0, 28.05, 50), (8, 112.05, 27.0, 112.1, 29.0, 90))
 VEHICLES = 5
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePosition
+from services.vehicle_tracking.domain.fence_set import FenceSet, Pairs
+from services.vehicle_tracking.domain.judgement import Transitions
 from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
 from services.vehicle_tracking.settings import TrackingSettings
 
@@ -67,36 +69,6 @@ class Fixes:
         return (EvidencePosition(int(self.before_times_ms[fix]), *(int(column[fix]) for column in place)),)
 
 
-class Pairs(Protocol):
-    """Which fences hold each of n fixes: those of fix i are slots[starts[i] : starts[i + 1]]."""
-
-    @property
-    def starts(self) -> Int64s:
-        """(n + 1,)."""
-
-    @property
-    def slots(self) -> Int32s:
-        """(starts[n],): places in the attribute columns of the fence set."""
-
-
-class Fences(Protocol):
-    """All fences of now, immutable. Attributes are columns by slot; slots of removed fences are in no pair."""
-
-    @property
-    def fence_ids(self) -> Int64s:
-        """By slot."""
-
-    @property
-    def speeds_kmh_max(self) -> Int32s:
-        """By slot; 0 for none."""
-
-    def containing(self, longitudes_e7: Int32s, latitudes_e7: Int32s) -> Pairs:
-        """The fences that hold each point, edge included, whether they are in force or not."""
-
-    def in_force(self, pairs: Pairs, times_ms: Int64s, kinds: Bytes) -> Pairs:
-        """Those of `pairs` whose fence applies to a vehicle of that kind at that time."""
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
     """What is known around the fixes of one batch.
@@ -115,26 +87,13 @@ class Context:
     kinds: Bytes
     speeds_kmh_max: Int32s
     latest: NDArray[Any]
-    fences: Fences
+    fences: FenceSet
     pairs: Pairs
     heard: Fixes
 
     def vehicle_id(self, row: int) -> int:
         """The vehicle of a row."""
         return int(row) * self.partition_count + self.partition
-
-
-@dataclass(frozen=True, slots=True)
-class Transitions:
-    """Changes of side, (n,) each. `kinds`: FenceTrigger; `times_ms`: the first fix on the new side."""
-
-    rows: Int64s
-    fence_ids: Int64s
-    kinds: Bytes
-    times_ms: Int64s
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 @dataclass(frozen=True, slots=True)

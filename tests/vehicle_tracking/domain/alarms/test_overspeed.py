@@ -7,7 +7,7 @@ import pytest
 from services.vehicle_tracking.domain.alarms.overspeed import OVERSPEED
 from services.vehicle_tracking.domain.fences import AlarmLevel
 from services.vehicle_tracking.domain.vehicles import VehicleKind
-from tests.vehicle_tracking.engine_tables import Run, boxes
+from tests.vehicle_tracking.engine_tables import Run, limits
 
 DAY_S = 24 * 3600
 
@@ -53,7 +53,7 @@ def test_fixes_more_than_sixty_seconds_apart_are_two_episodes() -> None:
 
 
 def test_an_alarm_tells_the_worst_ratio_its_limit_and_the_first_and_worst_fix() -> None:
-    run = Run(OVERSPEED, fences=boxes((7, 111, 27, 112, 29, 60)))
+    run = Run(OVERSPEED, fences=limits((7, 111, 27, 112, 29, 60)))
     run.fixes("""
         second  lon     kmh
         0       113     130
@@ -122,7 +122,7 @@ def test_the_vehicles_own_limit_stands_in_place_of_its_kinds() -> None:
 
 
 def test_the_lowest_limit_of_the_fences_around_a_fix_counts_and_names_its_fence() -> None:
-    run = Run(OVERSPEED, fences=boxes((9, 111, 27, 113, 29, 40), (7, 111, 27, 113, 29, 40), (8, 111, 27, 113, 29, 0)))
+    run = Run(OVERSPEED, fences=limits((9, 111, 27, 113, 29, 40), (7, 111, 27, 113, 29, 40), (8, 111, 27, 113, 29, 0)))
     run.fixes("second kmh\n0 41\n30 45")
     assert (run.only().fence_id, run.only().limit_value) == (7, 40)
 
