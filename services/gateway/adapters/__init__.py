@@ -1,0 +1,1 @@
+"""Servers that the gateway stands on: the api over gRPC, PostgreSQL, Redis."""
