@@ -37,6 +37,7 @@ class KafkaConsumer:
         self._topics = list(topics)
         self._callbacks = callbacks
         self._opened: Client | None = None
+        self._closed = False
         self._surplus: deque[Record] = deque()
         self._paused: set[TopicPartition] = set()
 
@@ -86,10 +87,11 @@ class KafkaConsumer:
 
     def close(self) -> None:
         """Leave the group at once."""
-        client, self._opened = self._opened, None
+        client, self._closed = self._opened, True
         if client is not None:
             with self._domain_errors():
-                client.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+                client.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)  # callbacks may still commit
+            self._opened = None
 
     def begin(self, places: Sequence[TopicPartition]) -> None:
         """Take partitions over, each from where the callback says."""
@@ -104,6 +106,7 @@ class KafkaConsumer:
 
     def _client(self) -> Client:
         if self._opened is None:
+            assert not self._closed, "a member that left the group does not come back"
             self._opened = connected(
                 Client,
                 self._addresses,

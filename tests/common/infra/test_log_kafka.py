@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 import kafka.record.util
 import pytest
@@ -22,6 +25,16 @@ pytestmark = [pytest.mark.enable_socket, pytest.mark.services("kafka")]
 
 DAY_MS = 86_400_000
 SESSION_END_S = 20.0
+ROOT = Path(__file__).resolve().parents[3]
+VICTIM = """
+import sys, time
+from common.infra.log_kafka import KafkaLog
+member = KafkaLog(sys.argv[1]).consumer("killed", [sys.argv[2]])
+while len(member.assignment()) < 2:
+    member.poll(timeout_ms=100)
+print(len(member.assignment()), flush=True)
+time.sleep(60)
+"""
 _numbers = count(1)
 
 
@@ -162,6 +175,58 @@ def test_what_a_callback_raises_comes_out_of_poll(log: KafkaLog, topic: str) -> 
     with pytest.raises(ArithmeticError, match="no checkpoint"):
         polled(consumer, number=1)
     consumer.close()
+
+
+def test_the_partitions_of_a_killed_member_move_in_ten_seconds(log: KafkaLog, kafka_address: str, topic: str) -> None:
+    append(log, topic, b"a")
+    append(log, topic, b"b", partition=1)
+    victim = subprocess.Popen([sys.executable, "-c", VICTIM, kafka_address, topic], cwd=ROOT, stdout=subprocess.PIPE)
+    assert victim.stdout is not None
+    assert victim.stdout.readline() == b"2\n"
+    victim.kill()
+    victim.communicate()
+    killed_s = time.monotonic()
+    consumer = log.consumer("killed", [topic])
+    assert sorted(record.value for record in polled(consumer, number=2)) == [b"a", b"b"]
+    assert time.monotonic() - killed_s < 12
+    consumer.close()
+
+
+def test_members_share_and_hand_over_in_order(log: KafkaLog, topic: str) -> None:
+    """What one gives up the other takes only afterwards, from where its callback says."""
+    append(log, topic, *(b"%d" % n for n in range(5)))
+    append(log, topic, *(b"%d" % n for n in range(5)), partition=1)
+    events: list[tuple[str, str, int]] = []
+
+    members: dict[str, Consumer] = {}
+
+    def member(name: str) -> Consumer:
+        def assigned(places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+            events.extend((name, "takes", place.partition) for place in places)
+            return dict.fromkeys(places, 3)
+
+        def revoked(places: Sequence[TopicPartition]) -> None:
+            members[name].commit(dict.fromkeys(places, 5))
+            events.extend((name, "gives", place.partition) for place in places)
+
+        members[name] = log.consumer("shared", [topic], GroupCallbacks(assigned, revoked))
+        return members[name]
+
+    first = member("first")
+    assert sorted(r.offset for r in polled(first, number=4)) == [3, 3, 4, 4]
+    second = member("second")
+    found: list[Record] = []
+    deadline_s = time.monotonic() + SESSION_END_S
+    while len(found) < 2 and time.monotonic() < deadline_s:
+        assert first.poll(timeout_ms=100) == []
+        found += second.poll(timeout_ms=100)
+    assert [record.offset for record in found] == [3, 4]
+    moved = found[0].partition
+    assert events[2:] == [("first", "gives", moved), ("second", "takes", moved)]
+    assert first.assignment() | second.assignment() == {TopicPartition(topic, 0), TopicPartition(topic, 1)}
+    assert log.committed("shared", TopicPartition(topic, moved)) == 5
+    second.close()
+    first.close()
 
 
 def test_one_broker_that_is_not_there_is_unavailable_in_time(free_port: int) -> None:
