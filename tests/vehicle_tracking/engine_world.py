@@ -20,7 +20,7 @@ from services.vehicle_tracking.domain.fences import AlarmLevel
 from services.vehicle_tracking.domain.judgement import Judgement
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
 from services.vehicle_tracking.flows.engine import Engine
-from services.vehicle_tracking.flows.ports import EngineSettings, Part, Stores
+from services.vehicle_tracking.flows.ports import EngineSettings, Part, Rules, Stores
 from tests.vehicle_tracking.memory_log import MemoryLog
 
 PARTITION_COUNT = 2
@@ -121,9 +121,9 @@ class World:
             self.crash_at = ""
             raise Crash(name)
 
-    def engine(self, settings: EngineSettings = SETTINGS) -> Process:
+    def engine(self, settings: EngineSettings = SETTINGS, *, rules: Rules | None = None) -> Process:
         """A new process."""
-        return Process(self, settings)
+        return Process(self, settings, rules or FastRule())
 
     def send(self, *fixes: tuple[int, int, int]) -> None:
         """Append one record a fix: vehicle, second, km/h."""
@@ -230,7 +230,7 @@ class LiveInMemory:
 class Process:
     """One life of the engine."""
 
-    def __init__(self, world: World, settings: EngineSettings) -> None:
+    def __init__(self, world: World, settings: EngineSettings, rules: Rules) -> None:
         stores = Stores(
             outlet=world,
             live=LiveInMemory(world),
@@ -240,7 +240,7 @@ class Process:
             oldest=lambda place: world.log.bounds(place)[0],
         )
         self._world = world
-        self.engine = Engine(FastRule(), stores, DirectWriter(), world.clock, settings)
+        self.engine = Engine(rules, stores, DirectWriter(), world.clock, settings)
         callbacks = GroupCallbacks(self.engine.assigned, self.engine.revoked)
         self.consumer: Any = world.log.consumer("tracking-engine", ["positions"], callbacks)
 
