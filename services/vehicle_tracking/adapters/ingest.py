@@ -17,7 +17,7 @@ from services.vehicle_tracking.domain.topics import POSITIONS, partitions
 
 RECORD_POSITIONS_MAX = 50_000  # 3 MB: within what a record may hold, also with additional items
 APPEND_TIMEOUT_S = 10.0
-ATTEMPTS_MAX = 3  # then whoever sent it is told, and sends it again
+RETRY_DELAYS_S = (0.1, 0.4, 1.5)  # bridges a restart of the log; then whoever sent it is told, and sends it again
 
 log = diagnostics.logger(__name__)
 
@@ -76,14 +76,19 @@ class Publisher:
             self._appending = None
 
     async def _append(self, batches: Sequence[PositionBatch]) -> Unavailable | None:
-        for attempt in range(1, ATTEMPTS_MAX + 1):
+        for delay_s in (*RETRY_DELAYS_S, None):
             try:
                 await asyncio.to_thread(self._append_now, batches)
             except Unavailable as error:
-                log.warning("positions not appended", attempt=attempt, error=str(error))
+                log.warning("positions not appended", error=str(error))
                 refusal = error
+            except Exception as error:
+                log.exception("positions not appended: a fault of ours")
+                return Unavailable("APPEND_FAILED", f"not stored: {error!r}")  # whoever waits must not wait forever
             else:
                 return None
+            if delay_s is not None:
+                await asyncio.sleep(delay_s)
         return refusal
 
     def _append_now(self, batches: Sequence[PositionBatch]) -> None:
