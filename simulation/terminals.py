@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, cast
 
 from simulation import frames
 from simulation.frames import Fix, FrameReader, Identity, Message
@@ -102,8 +102,7 @@ class Terminal(asyncio.Protocol):
         await self._room.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
         self._reader = FrameReader()
         self._counts.connects += 1
         self._log_in()
