@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -49,16 +49,32 @@ _DELTA = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TrackPart:
+class TrackPart(Protocol):
     """The positions of consecutive records of one partition, in order of arrival. `flags`: the quality of each."""
 
-    place: TopicPartition
-    start_offset: int
-    end_offset: int
-    epoch: int
-    batches: Sequence[PositionBatch]
-    flags: Sequence[Int32s]
+    @property
+    def place(self) -> TopicPartition:
+        """The partition."""
+
+    @property
+    def start_offset(self) -> int:
+        """The first record."""
+
+    @property
+    def end_offset(self) -> int:
+        """The record after the last."""
+
+    @property
+    def epoch(self) -> int:
+        """Proves the ownership."""
+
+    @property
+    def batches(self) -> Sequence[PositionBatch]:
+        """One a record."""
+
+    @property
+    def flags(self) -> Sequence[Int32s]:
+        """(n,) for each batch."""
 
 
 @dataclass(frozen=True, slots=True)

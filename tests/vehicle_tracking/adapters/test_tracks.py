@@ -14,7 +14,7 @@ from common.infra.archive import Archive, FolderArchive
 from common.infra.log import NewRecord, TopicPartition
 from services.vehicle_tracking.adapters.changes import Pool, read
 from services.vehicle_tracking.adapters.checkpoints import Checkpoints
-from services.vehicle_tracking.adapters.track_files import TrackFiles, TrackPart, path_of
+from services.vehicle_tracking.adapters.track_files import TrackFiles, path_of
 from services.vehicle_tracking.adapters.tracks import Tracks
 from services.vehicle_tracking.convert.positions import encode
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
@@ -23,6 +23,7 @@ from tests.vehicle_tracking.server.api_serving import migrated_pool
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.services("postgres")]
 PLACE = TopicPartition("positions", 1)  # vehicles 1, 5, 9 … of 4 partitions
+from services.vehicle_tracking.flows.ports import Part
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,9 @@ def fixes(vehicle_id: int, *seconds: int) -> PositionBatch:
     )
 
 
-def part(start: int, *batches: PositionBatch, epoch: int = 1) -> TrackPart:
+def part(start: int, *batches: PositionBatch, epoch: int = 1) -> Part:
     flags = [np.full(len(positions), 4, np.int32) for positions in batches]
-    return TrackPart(PLACE, start, start + len(batches), epoch, batches, flags)
+    return Part(PLACE, epoch, start, start + len(batches), list(batches), flags)
 
 
 def log_of(*batches: PositionBatch) -> MemoryLog:
