@@ -60,21 +60,17 @@ def decode(
     room = room or Room()
     room.prepare(len(octets), len(link_ends))
     rest_starts = np.empty(len(link_ends), np.int64)
-    frame_count, location_count, rejection_count, seen = kernel.decode(
-        octets,
-        octets[: len(octets) // 8 * 8].view(np.uint64),
-        link_ends,
-        opened,
-        room.marks,
-        room.content,
-        room.frames,
-        room.locations,
-        room.rejections,
-        rest_starts,
+    words = octets[: len(octets) // 8 * 8].view(np.uint64)
+    frame_count, rejection_count, seen = kernel.split(
+        octets, words, link_ends, opened, room.marks, room.content, room.frames, room.rejections, rest_starts
+    )
+    frames = room.frames[:frame_count]
+    location_count, rejection_count = kernel.locate(
+        room.content, frames, room.locations, room.rejections, rejection_count
     )
     room.used(location_count)
     return Decoded(
-        room.frames[:frame_count],
+        frames,
         room.locations[:location_count],
         room.rejections[:rejection_count],
         room.content,
@@ -98,9 +94,8 @@ def decode_bodies(frames: NDArray[np.void], bodies: Sequence[bytes]) -> Decoded:
     rows["body_start"], rows["body_length"] = starts, ends - starts
     locations = np.zeros(len(joined) // _LOCATION_BYTES_MIN + len(rows) + 1, LOCATION)
     rejections = np.empty(len(joined) // 2 + len(rows) + 1, REJECTION)
-    location_count, rejection_count = kernel.decode_bodies(
-        content, np.arange(len(rows)), starts, ends, rows, locations, rejections
-    )
+    rows["properties"] &= ~np.uint16(kernel.PART_BIT)
+    location_count, rejection_count = kernel.locate(content, rows, locations, rejections, 0)
     return Decoded(
         rows, locations[:location_count], rejections[:rejection_count], content, np.zeros(0, np.int64), len(rows)
     )

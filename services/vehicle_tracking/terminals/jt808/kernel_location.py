@@ -70,36 +70,40 @@ def location(content: Octets, start: int, end: int, frame: int, locations: Any, 
 @numba.njit(cache=True, nogil=True)
 def batch(
     content: Octets,
-    start: int,
-    end: int,
+    header: Any,
     frame: int,
-    frames: Any,
     locations: Any,
+    location_count: int,
     rejections: Any,
-    counts: NDArray[np.int64],
-) -> int:
-    """Add the locations of a 0x0704 body; an item that is no use is rejected alone. 0 or a reason for the whole."""
+    rejection_count: int,
+) -> tuple[int, int, int]:
+    """Add the locations of a 0x0704 body; an item that is no use is rejected alone. Returns how many rows there are of
+    locations and rejections then, and 0 or a reason for the whole."""
+    start, end = int(header.body_start), int(header.body_start + header.body_length)
     if end - start < 3:
-        return _BODY_SHORT
+        return location_count, rejection_count, _BODY_SHORT
     count, kind, at = _u16(content, start), content[start + 2], start + 3
+    before = location_count
     for _ in range(count):
         if at + 2 > end or at + 2 + _u16(content, at) > end:
-            return _BATCH_ITEM  # the rest cannot be found; what came before stays
+            return location_count, rejection_count, _BATCH_ITEM  # the rest cannot be found; what came before stays
         length = _u16(content, at)
         at += 2
-        flaw = location(content, at, at + length, frame, locations, counts[1])
+        flaw = location(content, at, at + length, frame, locations, location_count)
         if flaw == NOTHING:
-            locations[counts[1]].source = _BLIND_AREA if kind == _BATCH_BLIND_AREA else _TERMINAL
-            counts[1] += 1
+            locations[location_count].source = _BLIND_AREA if kind == _BATCH_BLIND_AREA else _TERMINAL
+            location_count += 1
         else:
-            rejection = rejections[counts[2]]
-            rejection.offset = frames[frame].offset
-            rejection.length = length
-            rejection.link = frames[frame].link
-            rejection.reason = flaw
-            counts[2] += 1
+            rejection = rejections[rejection_count]
+            rejection.offset, rejection.length = header.offset, length
+            rejection.link, rejection.reason = header.link, flaw
+            rejection_count += 1
+            if location_count == before:
+                header.reason = flaw
         at += length
-    return NOTHING
+    if location_count > before:
+        header.reason = NOTHING
+    return location_count, rejection_count, NOTHING
 
 
 @numba.njit(cache=True, nogil=True)
