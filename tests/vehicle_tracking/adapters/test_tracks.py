@@ -18,12 +18,12 @@ from services.vehicle_tracking.adapters.track_files import TrackFiles, path_of
 from services.vehicle_tracking.adapters.tracks import Tracks
 from services.vehicle_tracking.convert.positions import encode
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
+from services.vehicle_tracking.flows.ports import Part
 from tests.vehicle_tracking.memory_log import MemoryLog
 from tests.vehicle_tracking.server.api_serving import migrated_pool
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.services("postgres")]
 PLACE = TopicPartition("positions", 1)  # vehicles 1, 5, 9 … of 4 partitions
-from services.vehicle_tracking.flows.ports import Part
 
 
 @pytest.fixture(scope="module")
