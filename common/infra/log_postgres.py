@@ -24,6 +24,7 @@ CREATION_LOCK = 2020175481  # any number that nobody else locks
 CONNECTIONS_MAX = 4  # of read, bounds and the like; producers and consumers have their own
 SEGMENTS_OF_RETENTION = 24  # what retention drops at once is this share of what a topic keeps
 SEGMENT_MS_MIN = 100
+PING_S_MAX = 3.0  # whoever asks whether a role is ready does not wait longer
 DROP_LOCK_WAIT = "2s"  # somebody reads a whole topic by hand: try again at the next round
 
 
@@ -112,7 +113,7 @@ class PostgresLog:
 
     def ping(self) -> None:
         """Raise Unavailable when the database does not answer."""
-        with unavailable_when_away(), self._pool.connection() as connection:
+        with unavailable_when_away(), self._pool.connection(PING_S_MAX) as connection:
             connection.execute("SELECT 1")
 
     def close(self) -> None:
