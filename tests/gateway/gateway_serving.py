@@ -80,14 +80,14 @@ async def running_gateway(
         with api.pool.connection() as connection:
             connection.execute("TRUNCATE vehicles, terminals, enterprises, fences, request_ids, audit_log")
         migrate(postgres_url, MIGRATIONS)
-        chosen = GatewaySettings(
-            **{"gateway_port": 0, "gateway_live_interval_ms": 200, "gateway_api": api.address, "drain_s": 1} | settings
-        )
+        given: dict[str, Any] = {"gateway_port": 0, "gateway_live_interval_ms": 200, "drain_s": 1} | settings
+        given.setdefault("gateway_api", api.address)
+        chosen = GatewaySettings(**given)
         pool = await stack.enter_async_context(opened_pool(postgres_url))
         await rows(pool, "TRUNCATE accounts, sessions, person_audit_log")
         redis = connect_async(redis_url)
         stack.push_async_callback(redis.aclose)
-        gateway_api = GatewayApi(await stack.enter_async_context(channel(api.address, chosen)))
+        gateway_api = GatewayApi(await stack.enter_async_context(channel(chosen.api_address, chosen)))
         parts = await stack.enter_async_context(
             running_parts(
                 settings=chosen, pool=pool, redis=redis, api=gateway_api, clock=clock, passwords=Passwords(CHEAP)

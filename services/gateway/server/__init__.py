@@ -26,7 +26,7 @@ from services.gateway.adapters.sessions import Sessions
 from services.gateway.convert.bodies import ErrorBody
 from services.gateway.server.edge import Edge
 from services.gateway.server.guard import ROLES_KEY, GuardedRoute, refusal_of
-from services.gateway.server.live import LiveStreams, live
+from services.gateway.server.live import LiveStreams, live_stream
 from services.gateway.server.parts import Parts, refused
 from services.gateway.server.rates import Rates
 from services.gateway.server.routes import LIVE_PATH, ROUTES
@@ -89,7 +89,7 @@ def application(parts: Parts) -> ASGIApp:
             include_in_schema=row.path.startswith("/api/"),
             openapi_extra={ROLES_KEY: sorted(row.roles)},
         )
-    app.add_api_websocket_route(LIVE_PATH, live)
+    app.add_api_websocket_route(LIVE_PATH, live_stream)
     app.add_exception_handler(HTTPException, _refused)
     return Edge(
         GZipMiddleware(app, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION_LEVEL), parts.settings

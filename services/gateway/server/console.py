@@ -44,7 +44,7 @@ class ConsoleFile:
     etag: str
 
 
-async def console(request: Request, path: str) -> Response:
+async def console_file(request: Request, path: str) -> Response:
     """A file of the console, or its index page."""
     if path == "api" or path.startswith("api/"):
         raise HTTPException(404)

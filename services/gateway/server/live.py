@@ -218,7 +218,7 @@ class LiveStream:
         )
 
 
-async def live(socket: WebSocket) -> None:
+async def live_stream(socket: WebSocket) -> None:
     """GET /api/live: refused before it opens where somebody may not, else told until it ends."""
     parts = parts_of(socket)
     try:

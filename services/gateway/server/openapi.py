@@ -8,6 +8,6 @@ from starlette.responses import Response
 from services.gateway.server.parts import answer
 
 
-async def openapi(request: Request) -> Response:
+async def openapi_page(request: Request) -> Response:
     """OpenAPI 3.1 of every route."""
     return answer(request.app.openapi())

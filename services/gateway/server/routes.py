@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from services.gateway.server import alarms, fences, fleet, map_config, people
-from services.gateway.server.console import console
-from services.gateway.server.openapi import openapi
+from services.gateway.server.console import console_file
+from services.gateway.server.openapi import openapi_page
 
 ALL = frozenset({"operator", "admin", "auditor"})
 HANDS = frozenset({"operator", "admin"})
@@ -54,8 +54,8 @@ ROUTES = (
     RouteRow("PUT", "/api/fences/{fence_id}", HANDS, fences.change_fence),
     RouteRow("DELETE", "/api/fences/{fence_id}", HANDS, fences.remove_fence, 204),
     RouteRow("GET", "/api/map/config", ALL, map_config.map_config),
-    RouteRow("GET", "/api/openapi.json", ALL, openapi),
-    RouteRow("GET", "/{path:path}", ANYBODY, console),
+    RouteRow("GET", "/api/openapi.json", ALL, openapi_page),
+    RouteRow("GET", "/{path:path}", ANYBODY, console_file),
 )
 
 __all__ = ["ALL", "LIVE_PATH", "ROUTES", "RouteRow"]
