@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from kafka import KafkaProducer as Client
+from kafka.errors import KafkaTimeoutError
 
 from common.errors import InvalidInput, NotFound, Unavailable, Violation
 from common.infra.log import RECORD_BYTES_MAX, NewRecord
@@ -14,7 +15,7 @@ from common.infra.log_kafka_client import BATCH_BYTES_MAX, Deadline, connected, 
 SEND_BATCH_BYTES = 1024 * 1024  # records of one partition that wait together leave together
 METADATA_TIMEOUT_S = 1.0
 DELIVERY_TIMEOUT_S = 30.0  # a record given up by `append` is not sent later than this
-CLOSE_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 1.0
 
 
 class KafkaProducer:
@@ -47,7 +48,12 @@ class KafkaProducer:
         """Let go of connections."""
         with self._lock:
             client, self._client = self._client, None
-        if client is not None:
+        if client is None:
+            return
+        try:
+            client.close(CLOSE_TIMEOUT_S)
+        except KafkaTimeoutError:
+            client._sender.force_close()  # no public way to give up what nobody waits for any more
             client.close(CLOSE_TIMEOUT_S)
 
     def _connected(self, deadline: Deadline) -> Client:

@@ -271,6 +271,24 @@ def test_a_broker_that_dies_and_returns_is_found_again(kafka_server: KafkaServer
     log.close()
 
 
+def test_everything_ends_while_the_broker_is_away(kafka_server: KafkaServer) -> None:
+    threads = set(threading.enumerate())
+    log = KafkaLog(kafka_server.address)
+    log.create_topics([Topic("t", 1, DAY_MS)])
+    producer, consumer = log.producer(), log.consumer("g", ["t"])
+    producer.append([NewRecord("t", 0, b"before")])
+    assert len(polled(consumer, number=1)) == len(log.read(TopicPartition("t", 0), 0)) == 1
+    kafka_server.kill()
+    with pytest.raises(Unavailable):
+        producer.append([NewRecord("t", 0, b"during")], timeout_s=0.5)
+    started_s = time.monotonic()
+    producer.close()
+    consumer.close()
+    log.close()
+    assert time.monotonic() - started_s < 10
+    assert set(threading.enumerate()) <= threads
+
+
 def test_slow_checksums_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka.record.util, "crc32c_c", None)
     with pytest.raises(RuntimeError, match="crc32c"):
