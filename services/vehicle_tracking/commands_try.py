@@ -26,6 +26,7 @@ from common.errors import InvalidInput, Violation
 from common.infra.settings import load
 from services.vehicle_tracking.adapters.fence_files import FileFormat, fences_in
 from services.vehicle_tracking.adapters.position_files import Recording, recording_in
+from services.vehicle_tracking.adapters.rules import rule_settings
 from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.terminal_alarms import NAME as TERMINAL
@@ -133,7 +134,7 @@ def fences_of(file: Path, datum: Datum) -> list[Fence]:
 
 def tried(recording: Recording, fences: Sequence[Fence], kind: VehicleKind, told: Console) -> Trial:
     """Run the engine over a recording as if each position had been received when it was made."""
-    settings, trial, state = load(TrackingSettings), Trial(), engine.start(0)
+    settings, trial, state = rule_settings(load(TrackingSettings)), Trial(), engine.start(0)
     with told.status("preparing the engine"):
         warm_up(settings)
         vehicles = VehicleColumns(1)

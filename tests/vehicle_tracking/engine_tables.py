@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.vehicle_tracking.adapters.rules import rule_settings
 from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.rule import Rule
@@ -85,7 +86,7 @@ class Run:
         self.rules = rules or RULES
         vehicles = VehicleColumns(1)
         vehicles.change([Vehicle(n, f"湘A{n}", 2, kind, speed_kmh_max=speed_kmh_max) for n in range(10)])
-        self.known = engine.Known(TrackingSettings(**settings), 1, fences or fence_set(), vehicles)
+        self.known = engine.Known(rule_settings(TrackingSettings(**settings)), 1, fences or fence_set(), vehicles)
         self.state = engine.start(0, rules=self.rules)
         self.alarms: dict[str, Alarm] = {}
         self.told: list[Alarm] = []

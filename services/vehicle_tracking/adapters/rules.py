@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,11 +13,12 @@ from common.metrics import metrics
 from services.vehicle_tracking.adapters.fence_changes import RuleChanges
 from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
-from services.vehicle_tracking.domain.fence_set import OVERLAY, FenceSet, fence_set
+from services.vehicle_tracking.domain.fence_set import FenceSet, fence_set
 from services.vehicle_tracking.domain.fences import Circle, Corridor, Fence, FenceTrigger, Polygon
 from services.vehicle_tracking.domain.judgement import Judgement
 from services.vehicle_tracking.domain.positions import PositionBatch
 from services.vehicle_tracking.domain.quality import Quality
+from services.vehicle_tracking.domain.rule_settings import RuleSettings
 from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
 from services.vehicle_tracking.domain.warm_up import warm_up
 from services.vehicle_tracking.settings import TrackingSettings
@@ -60,7 +61,8 @@ class EngineRules:
 
     def __init__(self, source: Source, settings: TrackingSettings) -> None:
         self._source = source
-        self._settings = settings
+        self._settings = rule_settings(settings)
+        self._partition_count = settings.partition_count
         self._vehicles = VehicleColumns(settings.partition_count)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fences")
         self._waiting, self._since = _Changes(), _Changes()
@@ -116,7 +118,7 @@ class EngineRules:
         return self._known
 
     def _swap(self, fences: FenceSet) -> None:
-        self._known = engine.Known(self._settings, self._settings.partition_count, fences, self._vehicles)
+        self._known = engine.Known(self._settings, self._partition_count, fences, self._vehicles)
 
     def _index(self) -> None:
         """Bring the fences nearer to what they should be, without long work in this thread."""
@@ -133,6 +135,11 @@ class EngineRules:
         self._swap(fences)
 
 
+def rule_settings(settings: TrackingSettings) -> RuleSettings:
+    """The numbers that rules judge by."""
+    return RuleSettings(**{number.name: getattr(settings, number.name) for number in fields(RuleSettings)})
+
+
 def _rebuilt(fences: FenceSet, changes: _Changes) -> FenceSet:
     return changes.on(fences).rebuilt()
 
@@ -143,7 +150,8 @@ def _large(changes: _Changes) -> bool:
 
 def _crowded(fences: FenceSet) -> bool:
     """Whether the next change would have to index so much again that one index of all is due."""
-    return fences.overlay_count > FENCES_AT_ONCE_MAX // 2 or len(fences.edges[OVERLAY]) > EDGES_AT_ONCE_MAX // 2
+    _, overlay_edges = fences.edges
+    return fences.overlay_count > FENCES_AT_ONCE_MAX // 2 or len(overlay_edges) > EDGES_AT_ONCE_MAX // 2
 
 
 def _edge_count(fence: Fence) -> int:

@@ -18,8 +18,8 @@ from services.vehicle_tracking.domain.fence_set import FenceSet, Pairs
 from services.vehicle_tracking.domain.fixes import LATEST, NO_FIXES, Sifted, sifted
 from services.vehicle_tracking.domain.judgement import Judgement
 from services.vehicle_tracking.domain.positions import Int64s, PositionBatch
+from services.vehicle_tracking.domain.rule_settings import RuleSettings
 from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
-from services.vehicle_tracking.settings import TrackingSettings
 
 VERSION = 1
 _HEAD = struct.Struct("<II")  # partition, partition count
@@ -40,7 +40,7 @@ class EngineState:
 class Known:
     """What the engine judges by."""
 
-    settings: TrackingSettings
+    settings: RuleSettings
     partition_count: int
     fences: FenceSet
     vehicles: VehicleColumns

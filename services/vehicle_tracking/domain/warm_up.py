@@ -9,8 +9,8 @@ from services.vehicle_tracking.domain.fence_set import fence_set
 from services.vehicle_tracking.domain.fences import Circle, Corridor, Fence, FenceTrigger, Polygon, Ring, Shape
 from services.vehicle_tracking.domain.positions import COLUMNS, PositionBatch, batch
 from services.vehicle_tracking.domain.quality import STATUS_POSITIONED
+from services.vehicle_tracking.domain.rule_settings import RuleSettings
 from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
-from services.vehicle_tracking.settings import TrackingSettings
 
 _START_MS = 1_767_225_600_000
 _STEP_MS = 60_000
@@ -18,7 +18,7 @@ _DEGREE_E7 = 10_000_000
 _LON, _LAT = 112 * _DEGREE_E7, 28 * _DEGREE_E7
 
 
-def warm_up(settings: TrackingSettings) -> None:
+def warm_up(settings: RuleSettings) -> None:
     """Run the engine on a few made-up positions against one fence of every shape, in both indexes."""
     main, overlay = ([_fence(n + 3 * layer, shape) for n, shape in enumerate(_shapes(), 1)] for layer in (0, 1))
     changed = fence_set(main).with_changes({fence.fence_id: fence for fence in overlay}, [overlay[0].fence_id])

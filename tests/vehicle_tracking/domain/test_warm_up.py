@@ -8,6 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from services.vehicle_tracking.adapters.rules import rule_settings
 from services.vehicle_tracking.convert.positions import decode, encode
 from services.vehicle_tracking.domain.fence_set import fence_set
 from services.vehicle_tracking.domain.fences import Circle, Corridor, Fence, FenceTrigger, TimeWindow
@@ -32,7 +33,7 @@ def compiled() -> dict[str, int]:
 
 
 def test_no_batch_waits_for_the_compiler() -> None:
-    warm_up(TrackingSettings())
+    warm_up(rule_settings(TrackingSettings()))
     before = compiled()
     places = np.array([0, 100_000, 200_000], np.int32)
     everything = fence_set(

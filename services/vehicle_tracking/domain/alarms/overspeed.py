@@ -15,8 +15,8 @@ from services.vehicle_tracking.domain.alarms.rule import Context, Fixes, Floats,
 from services.vehicle_tracking.domain.engine_state import grown, packed, table_of, unpacked
 from services.vehicle_tracking.domain.fences import AlarmLevel
 from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
+from services.vehicle_tracking.domain.rule_settings import RuleSettings
 from services.vehicle_tracking.domain.vehicles import VehicleKind
-from services.vehicle_tracking.settings import TrackingSettings
 
 NAME = "overspeed"
 VERSION = 1
@@ -124,7 +124,7 @@ def _reserved(state: State, fix_count: int) -> int:
     return state.free_count
 
 
-def _limits_01kmh(settings: TrackingSettings) -> Floats:
+def _limits_01kmh(settings: RuleSettings) -> Floats:
     """By VehicleKind: the limit by default, and in a second row the factor that applies at night."""
     limits = np.full((2, max(VehicleKind) + 1), settings.speed_kmh_max_other * 10.0)
     limits[1] = 1.0

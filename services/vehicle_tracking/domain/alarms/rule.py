@@ -17,7 +17,7 @@ from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePositio
 from services.vehicle_tracking.domain.fence_set import FenceSet, Pairs
 from services.vehicle_tracking.domain.judgement import Transitions
 from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
-from services.vehicle_tracking.settings import TrackingSettings
+from services.vehicle_tracking.domain.rule_settings import RuleSettings
 
 Flags: TypeAlias = NDArray[np.bool_]
 Floats: TypeAlias = NDArray[np.float64]
@@ -79,7 +79,7 @@ class Context:
     fixes.
     """
 
-    settings: TrackingSettings
+    settings: RuleSettings
     partition: int
     partition_count: int
     row_count: int
