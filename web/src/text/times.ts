@@ -21,6 +21,17 @@ export function instantOf(inputValue: string): number {
   return Date.parse(`${inputValue}Z`) - SHANGHAI_MS;
 }
 
+/** `06:30` for minute 390 of the day. */
+export function timeOf(minute: number): string {
+  return `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
+}
+
+/** The minute of the day that `06:30` means. */
+export function minutesOf(inputValue: string): number {
+  const [hours, minutes] = inputValue.split(":").map(Number);
+  return (hours ?? 0) * 60 + (minutes ?? 0);
+}
+
 function shifted(ms: number): string {
   return new Date(ms + SHANGHAI_MS).toISOString();
 }

@@ -1,0 +1,34 @@
+// Web Mercator, in units of the world's width, as MapLibre's matrices take it.
+
+export const EARTH_RADIUS_M = 6_371_008.8;
+export const WORLD_M = 40_075_016.686;
+
+/** Where the shaders count from. Differences to it fit a 32-bit float to centimetres over the whole province. */
+export const ANCHOR_X = mercatorX(112);
+export const ANCHOR_Y = mercatorY(27.6);
+
+export function mercatorX(longitude: number): number {
+  return longitude / 360 + 0.5;
+}
+
+export function mercatorY(latitude: number): number {
+  const sine = Math.sin((latitude * Math.PI) / 180);
+  return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
+}
+
+export function longitudeOf(x: number): number {
+  return (x - 0.5) * 360;
+}
+
+export function latitudeOf(y: number): number {
+  return (Math.atan(Math.sinh((0.5 - y) * 2 * Math.PI)) * 180) / Math.PI;
+}
+
+/** A matrix that takes points relative to the anchor; multiplied in 64 bits, so that nothing trembles at high zoom. */
+export function anchored(matrix: ArrayLike<number>): Float32Array {
+  const result = Float32Array.from(matrix);
+  for (let row = 0; row < 4; row++) {
+    result[12 + row] = matrix[row]! * ANCHOR_X + matrix[4 + row]! * ANCHOR_Y + matrix[12 + row]!;
+  }
+  return result;
+}
