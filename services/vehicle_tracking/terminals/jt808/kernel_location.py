@@ -109,9 +109,9 @@ def batch(
 @numba.njit(cache=True, nogil=True)
 def located_answer(content: Octets, start: int, end: int) -> int:
     """Where the location begins in a 0x0201 body: behind the answered serial, which 2011 does not have."""
-    if end - start >= BASE_BYTES + 2 and instant_s(content, start + 2 + _TIME_AT) >= 0:
-        return start + 2
-    return start if end - start >= BASE_BYTES and instant_s(content, start + _TIME_AT) >= 0 else start + 2
+    # With a serial, the heading's high byte stands where 2011 has the year, and it is 0 or 1.
+    timed = end - start >= BASE_BYTES and instant_s(content, start + _TIME_AT) >= 0
+    return start if timed and content[start + _TIME_AT] > 1 else start + 2
 
 
 @numba.njit(cache=True, nogil=True)

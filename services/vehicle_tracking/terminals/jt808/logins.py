@@ -1,14 +1,12 @@
 """How a terminal presents itself: the bodies of registration, authentication, heartbeat and log-out.
 
 Contract. `registration` and `authentication` take an unescaped body and whether its header is that of 2019, and return
-what it says, or None when it is too short or its text is not GBK. `auth_code` derives the code of a phone from a secret
-of the platform: another phone's code is never right, and nothing has to be stored. Heartbeat 0x0002 and log-out 0x0003
-have no body; one that is there is ignored.
+what it says, or None when it is too short or its text is not GBK. Heartbeat 0x0002 and log-out 0x0003 have no body; one
+that is there is ignored.
 """
 
 from __future__ import annotations
 
-import hmac
 import struct
 from typing import NamedTuple
 
@@ -18,7 +16,6 @@ NO_PLATE = 0  # plate colour of a vehicle without a plate; its VIN stands in the
 _BODY_2011_BYTES_MAX = 36  # a plate needs 11 bytes at most, so a longer body is one of 2013
 _LAYOUTS = {2011: (5, 8, 7), 2013: (5, 20, 7), 2019: (11, 30, 30)}  # bytes of maker, model, terminal number
 _IMEI_BYTES, _VERSION_BYTES = 15, 20
-_AUTH_CODE_DIGITS = 16
 
 
 class Registration(NamedTuple):
@@ -73,11 +70,6 @@ def authentication(body: bytes, *, is_2019: bool) -> Authentication | None:
         )
     except UnicodeDecodeError:
         return None
-
-
-def auth_code(secret: bytes, phone: int) -> str:
-    """The code of a phone, 16 hex digits."""
-    return hmac.new(secret, f"{phone}".encode(), "sha256").hexdigest()[:_AUTH_CODE_DIGITS]
 
 
 def _region_code(province: int, city: int) -> str:

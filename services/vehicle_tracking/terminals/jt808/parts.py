@@ -18,6 +18,7 @@ import numpy as np
 from services.vehicle_tracking.terminals.jt808.columns import Decoded, Reason
 
 PARTS_MAX = 255  # of one message; 0x8003 of 2013 can name no more
+MESSAGES_MAX = 4096  # begun and not complete, of all links together; looked through for every part
 LINK_MESSAGES_MAX = 4  # begun and not complete; a terminal sends one after the other
 LINK_BYTES_MAX = 2 * PARTS_MAX * 1023
 BYTES_MAX = 64 * 1024 * 1024  # of all links together
@@ -128,7 +129,8 @@ def joined(parts: Parts, arrived: Iterable[Part], *, now_s: float) -> Joined:
             dropped.append(_dropped(victim, begun[victim], Reason.PART_BOUNDS))
             byte_count -= _removed(begun, victim)
         held = begun[key].byte_count if key in begun else 0
-        if key.part_count > PARTS_MAX or byte_count - held + now.byte_count > BYTES_MAX:
+        full = byte_count - held + now.byte_count > BYTES_MAX or (key not in begun and len(begun) >= MESSAGES_MAX)
+        if full or key.part_count > PARTS_MAX:
             dropped.append(Dropped(each.link, key.message_id, 1, Reason.PART_BOUNDS))
             continue
         begun[key] = now

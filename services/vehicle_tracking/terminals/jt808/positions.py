@@ -1,8 +1,7 @@
 """Decoded locations as a PositionBatch.
 
 Contract. `positions` takes what a tick decoded and the vehicle of each frame; 0 leaves its locations out. The batch
-owns its memory, so the decoder's room may be used again. `vehicle_ids` finds the vehicles of many phones at once.
-Additional items go along as they came, read or not.
+owns its memory, so the decoder's room may be used again. Additional items go along as they came, read or not.
 """
 
 from __future__ import annotations
@@ -39,16 +38,6 @@ def positions(decoded: Decoded, vehicle_ids: NDArray[np.int64], *, received_time
         item_lengths=places["item_length"],
         item_blob=_item_blob(decoded, places),
     )
-
-
-def vehicle_ids(
-    phones: NDArray[np.int64], known_phones: NDArray[np.int64], known_vehicle_ids: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The vehicle of each phone, 0 where it is unknown. `known_phones`: (m,) ascending, with the vehicle of each."""
-    if not len(known_phones):
-        return np.zeros(len(phones), np.int64)
-    rows = np.minimum(np.searchsorted(known_phones, phones), len(known_phones) - 1)
-    return np.where(known_phones[rows] == phones, known_vehicle_ids[rows], 0)
 
 
 def _present(places: Table, item: Item, values: NDArray[np.generic]) -> NDArray[np.int64]:
