@@ -96,8 +96,9 @@ class GatewaySettings(GrpcSettings):
 
     @property
     def api_address(self) -> str:
-        """Where the api role listens."""
-        return self.gateway_api or f"{self.api_host}:{self.api_port}"
+        """Where the api role listens. A role that listens on every address is on this machine's loopback too."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.api_host, self.api_host)  # noqa: S104 – compared, not bound
+        return self.gateway_api or f"{host}:{self.api_port}"
 
     @property
     def https(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from services.gateway.adapters.live_table import LiveTable
+from services.gateway.adapters.live_table import LiveTable, Mask
 from services.gateway.convert.live import FrameKind, Ids, View, frame, vehicles_text
 
 FRAME_VEHICLES_MAX = 20_000  # 360 kB; what a browser draws without a pause that is felt
@@ -55,8 +55,11 @@ class Browser:
         self.since = since
         self._shown = np.zeros(0, np.bool_)
         self._rows_told = np.zeros(0, np.bool_)
-        self._resumed = since is not None
         self._looks_elsewhere = False
+        self._reserve()
+        if since is not None:  # it shows what is in view, and may still show what has changed since
+            self._shown = self._in_view()
+            self._shown[self._table.changed(since)] = True
 
     def look(self, view: View) -> None:
         """Want something else from now on."""
@@ -73,37 +76,33 @@ class Browser:
         self._reserve()
         first = self.since is None
         since = self.since or 0
-        if first or self._looks_elsewhere:
-            ids, gone = self._whole(since, first=first)
-            key: tuple[Any, ...] = (self.view, ids.tobytes(), gone.tobytes(), first)
-        else:
-            ids, gone = self._changes(since)
-            key = (self.view, since, self._resumed)
+        ids, gone = self._whole(since) if first or self._looks_elsewhere else self._changes(since)
         rows = ids[~self._rows_told[ids] | self._table.rows_changed(ids, since)]
         self._rows_told[ids] = True
-        self.since, self._resumed, self._looks_elsewhere = self._table.number, False, False
-        return Telling(self._text(rows), self._frames(key, ids, gone, snapshot=first, now_ms=now_ms))
+        self.since, self._looks_elsewhere = self._table.number, False
+        return Telling(self._text(rows), self._frames(ids, gone, snapshot=first, now_ms=now_ms))
 
-    def _whole(self, since: int, *, first: bool) -> tuple[Ids, Ids]:
+    def _whole(self, since: int) -> tuple[Ids, Ids]:
         """What a new view shows besides what was shown, and what it shows no longer."""
-        every = self._table.present()
-        mask = np.zeros(self._table.size, np.bool_)
-        mask[every] = self._table.matching(every, self.view)
+        mask = self._in_view()
         changed = np.zeros(self._table.size, np.bool_)
         changed[self._table.changed(since)] = True
         ids, gone = np.flatnonzero(mask & (~self._shown | changed)), np.flatnonzero(self._shown & ~mask)
         self._shown = mask
-        return ids, NONE if first else gone
+        return ids, gone
 
     def _changes(self, since: int) -> tuple[Ids, Ids]:
         changed = self._table.changed(since)
         mask = self._table.matching(changed, self.view)
-        told = np.ones(len(changed), np.bool_) if self._resumed else self._shown[changed]
-        if self._resumed:
-            every = self._table.present()
-            self._shown[every] = self._table.matching(every, self.view)
+        told = self._shown[changed]
         self._shown[changed] = mask
         return changed[mask], changed[~mask & told]
+
+    def _in_view(self) -> Mask:
+        every = self._table.present()
+        mask = np.zeros(self._table.size, np.bool_)
+        mask[every] = self._table.matching(every, self.view)
+        return mask
 
     def _text(self, rows: Ids) -> str:
         if not len(rows):
@@ -113,10 +112,12 @@ class Browser:
         )
         return text
 
-    def _frames(self, key: tuple[Any, ...], ids: Ids, gone: Ids, *, snapshot: bool, now_ms: int) -> tuple[bytes, ...]:
+    def _frames(self, ids: Ids, gone: Ids, *, snapshot: bool, now_ms: int) -> tuple[bytes, ...]:
         if not snapshot and not len(ids) and not len(gone):
             return ()
-        made: tuple[bytes, ...] = self._encoder.shared(key, lambda: self._parts(ids, gone, snapshot, now_ms))
+        made: tuple[bytes, ...] = self._encoder.shared(
+            ("frames", snapshot, ids.tobytes(), gone.tobytes()), lambda: self._parts(ids, gone, snapshot, now_ms)
+        )
         return made
 
     def _parts(self, ids: Ids, gone: Ids, snapshot: bool, now_ms: int) -> tuple[bytes, ...]:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.clock import Clock, SystemClock
 from services.gateway.adapters.accounts import Accounts
@@ -91,9 +91,18 @@ def application(parts: Parts) -> ASGIApp:
         )
     app.add_api_websocket_route(LIVE_PATH, live_stream)
     app.add_exception_handler(HTTPException, _refused)
-    return Edge(
-        GZipMiddleware(app, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION_LEVEL), parts.settings
-    )
+    return Edge(_compressed(app), parts.settings)
+
+
+def _compressed(app: ASGIApp) -> ASGIApp:
+    """Answers of the API compressed; the console's files are already, or are read in ranges."""
+    compressing = GZipMiddleware(app, minimum_size=COMPRESSED_FROM_BYTES, compresslevel=COMPRESSION_LEVEL)
+
+    async def chosen(scope: Scope, receive: Receive, send: Send) -> None:
+        target = compressing if scope["path"].startswith("/api/") else app
+        await target(scope, receive, send)
+
+    return chosen
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -45,7 +46,7 @@ async def test_a_vehicle_comes_with_words_and_degrees(gateway: Gateway, client: 
 async def test_vehicles_are_filtered_and_come_in_pages(gateway: Gateway, client: httpx.AsyncClient) -> None:
     for number, kind in enumerate((1, 4, 4, 6)):
         await gateway.api.add_vehicle(f"湘A6100{number}", kind=kind)
-    query = {"kinds": ["hazmat", "taxi"], "page_size": 2}
+    query: dict[str, Any] = {"kinds": ["hazmat", "taxi"], "page_size": 2}
     first = (await client.get("/api/vehicles", params=query)).json()
     rest = (await client.get("/api/vehicles", params=query | {"page_token": first["next_page_token"]})).json()
     assert [v["plate"] for v in first["vehicles"] + rest["vehicles"]] == ["湘A61001", "湘A61002", "湘A61003"]
@@ -128,8 +129,9 @@ async def test_an_alarm_is_listed_with_its_plate_and_acknowledged_by_who_is_sign
     gateway: Gateway, client: httpx.AsyncClient
 ) -> None:
     key = await gateway.api.add_vehicle("湘A63000")
+    values: dict[str, Any] = {"level": 3, "state": 1}
     gateway.api.alarms.by_id["a-1"] = alarms_pb2.Alarm(
-        alarm_id="a-1", rule="overspeed", vehicle_id=key, level=3, state=1, raise_time=Timestamp(seconds=5), etag="1"
+        alarm_id="a-1", rule="overspeed", vehicle_id=key, **values, raise_time=Timestamp(seconds=5), etag="1"
     )
     alarm = (await client.get("/api/alarms?state=open&rules=overspeed")).json()["alarms"][0]
     assert (alarm["plate"], alarm["level"], alarm["raise_time_ms"], alarm["clear_time_ms"]) == (

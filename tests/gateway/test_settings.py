@@ -1,0 +1,36 @@
+"""Settings of the gateway, and which wrong ones are refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.infra.settings import load
+from services.gateway.settings import GatewaySettings
+
+
+def test_the_api_is_on_this_machine_unless_said_otherwise() -> None:
+    assert GatewaySettings().api_address == "127.0.0.1:50051"
+    assert GatewaySettings(api_host="0.0.0.0").api_address == "127.0.0.1:50051"
+    assert GatewaySettings(api_host="::", api_port=7).api_address == "[::1]:7"
+    assert GatewaySettings(gateway_api="tracking-api:50051", api_host="0.0.0.0").api_address == "tracking-api:50051"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("XIANGTONG_GATEWAY_ORIGINS", "console.example"),
+        ("XIANGTONG_GATEWAY_ORIGINS", "https://a.example/path"),
+        ("XIANGTONG_GATEWAY_PROXIES", "10.0.0.1,,10.0.0.2"),
+        ("XIANGTONG_MAP_URL", "ftp://tiles"),
+        ("XIANGTONG_MAP_KIND", "xyz"),
+        ("XIANGTONG_GATEWAY_CERTIFICATE", "/nowhere"),
+        ("XIANGTONG_GATEWAY_LIVE_INTERVAL_MS", "10"),
+    ],
+)
+def test_a_wrong_setting_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit):
+        load(GatewaySettings)
+    assert variable in capsys.readouterr().err
