@@ -67,11 +67,14 @@ class Desk:
 
     def follow_register(self) -> None:
         """End links whose terminals have left the register; note who has moved to another vehicle."""
-        for phone, link in list(self._links.online.items()):
+        online = list(self._links.online.items())
+        rows = [link.row for _, link in online]
+        before = self._links.rows["vehicle_id"][rows].tolist()
+        for (phone, link), vehicle_id in zip(online, before, strict=True):
             terminal = self._registrar.find(str(phone))
             if terminal is None:
                 self._links.end(link, Ended.UNREGISTERED)
-            else:
+            elif terminal.vehicle_id != vehicle_id:
                 self._links.rows["vehicle_id"][link.row] = terminal.vehicle_id
 
     async def drain(self) -> None:
