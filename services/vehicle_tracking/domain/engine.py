@@ -17,7 +17,7 @@ from services.vehicle_tracking.domain.engine_state import grown, packed, table_o
 from services.vehicle_tracking.domain.fence_set import FenceSet, Pairs
 from services.vehicle_tracking.domain.fixes import LATEST, NO_FIXES, Sifted, sifted
 from services.vehicle_tracking.domain.judgement import Judgement
-from services.vehicle_tracking.domain.positions import Int64s, PositionBatch
+from services.vehicle_tracking.domain.positions import PositionBatch
 from services.vehicle_tracking.domain.rule_settings import RuleSettings
 from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
 
@@ -27,12 +27,11 @@ _HEAD = struct.Struct("<II")  # partition, partition count
 
 @dataclass(slots=True)
 class EngineState:
-    """One partition: its vehicles by row, and what each rule remembers. `newest_ms`: room for one batch, all zeros."""
+    """One partition: its vehicles by row (`latest`: LATEST), and what each rule remembers."""
 
     partition: int
     row_count: int = 0
     latest: NDArray[Any] = field(default_factory=lambda: np.zeros(0, LATEST))
-    newest_ms: Int64s = field(default_factory=lambda: np.zeros(0, np.int64))
     rules: dict[str, Any] = field(default_factory=dict)
 
 
@@ -59,7 +58,7 @@ def step(state: EngineState, positions: PositionBatch, known: Known, *, rules: S
     _reserve(state, int(rows.max()) + 1)
     kinds, _ = known.vehicles.of(state.partition, state.row_count)
     late_ms = known.settings.late_s * 1000
-    sift = sifted(positions, rows, latest=state.latest, newest_ms=state.newest_ms, kinds=kinds, late_ms=late_ms)
+    sift = sifted(positions, rows, latest=state.latest, kinds=kinds, late_ms=late_ms)
     context = _context(state, known, positions.received_time_ms, sift)
     outcomes = [rule.step(state.rules[_key(rule)], sift.fixes, context) for rule in rules]
     return Judgement(
@@ -95,7 +94,6 @@ def loaded(wire: bytes, known: Known, *, rules: Sequence[Rule] = RULES) -> Engin
     state = start(partition, rules=rules)
     state.latest = table_of(LATEST, latest)
     state.row_count = len(state.latest)
-    state.newest_ms = np.zeros(state.row_count, np.int64)
     bodies = {key.decode(): body for key, body in zip(parts[::2], parts[1::2], strict=True)}
     for rule in rules:
         if _key(rule) in bodies:
@@ -105,7 +103,7 @@ def loaded(wire: bytes, known: Known, *, rules: Sequence[Rule] = RULES) -> Engin
 
 def size(state: EngineState, *, rules: Sequence[Rule] = RULES) -> int:
     """Bytes of memory that the state takes."""
-    return state.latest.nbytes + state.newest_ms.nbytes + sum(rule.size(state.rules[_key(rule)]) for rule in rules)
+    return state.latest.nbytes + sum(rule.size(state.rules[_key(rule)]) for rule in rules)
 
 
 def _key(rule: Rule) -> str:
@@ -115,7 +113,6 @@ def _key(rule: Rule) -> str:
 def _reserve(state: EngineState, row_count: int) -> None:
     state.row_count = max(state.row_count, row_count)
     state.latest = grown(state.latest, row_count)
-    state.newest_ms = grown(state.newest_ms, row_count)
 
 
 def _context(state: EngineState, known: Known, received_time_ms: int, sift: Sifted | None) -> Context:

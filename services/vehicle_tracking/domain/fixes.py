@@ -16,9 +16,10 @@ from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s, Po
 from services.vehicle_tracking.domain.quality import Quality, motion_flags, place_flags, time_flag
 
 # A vehicle's row; 0 in a time means never. `heard_ms`: of the last fix that took part; `fix_ms` and what follows: of
-# the last positioned one; `good_…`: of the last that did not drift.
+# the last positioned one; `good_…`: of the last that did not drift; `newest_ms`: room for one batch, else 0.
 LATEST = np.dtype(
     [
+        ("newest_ms", "<i8"),
         ("heard_ms", "<i8"),
         ("fix_ms", "<i8"),
         ("good_ms", "<i8"),
@@ -53,13 +54,10 @@ class Sifted:
     usable: Flags
 
 
-def sifted(
-    positions: PositionBatch, rows: Int64s, *, latest: NDArray[Any], newest_ms: Int64s, kinds: Bytes, late_ms: int
-) -> Sifted:
-    """Judge positions and bring `latest` up to date. By row of vehicles: `latest` (LATEST), `kinds`, and `newest_ms`,
-    zeros, which are zeros again afterwards."""
+def sifted(positions: PositionBatch, rows: Int64s, *, latest: NDArray[Any], kinds: Bytes, late_ms: int) -> Sifted:
+    """Judge positions and bring `latest` up to date. By row of vehicles: `latest` (LATEST), `kinds`."""
     times_ms = positions.fix_times_ms
-    disordered = len(positions) > 1 and _disordered(rows, times_ms, newest_ms)
+    disordered = len(positions) > 1 and _disordered(rows, times_ms, latest)
     order = np.argsort(times_ms, kind="stable") if disordered else _ARRIVAL
     flags, usable = np.zeros(len(positions), np.int32), np.zeros(len(positions), np.bool_)
     found = _columns(len(positions))
@@ -89,16 +87,16 @@ NO_FIXES = Fixes(**_columns(0))
 
 
 @numba.njit(cache=True, nogil=True)
-def _disordered(rows: Int64s, times_ms: Int64s, newest_ms: Int64s) -> bool:
+def _disordered(rows: Int64s, times_ms: Int64s, latest: Any) -> bool:
     """Whether an older fix of a vehicle comes after a newer one."""
     found = False
     for i in range(len(rows)):
-        if times_ms[i] < newest_ms[rows[i]]:
+        if times_ms[i] < latest[rows[i]].newest_ms:
             found = True
             break
-        newest_ms[rows[i]] = times_ms[i]
+        latest[rows[i]].newest_ms = times_ms[i]
     for i in range(len(rows)):
-        newest_ms[rows[i]] = 0
+        latest[rows[i]].newest_ms = 0
     return found
 
 

@@ -13,7 +13,6 @@ from tests.vehicle_tracking.engine_tables import fixes, second
 class Sieve:
     def __init__(self) -> None:
         self.latest = np.zeros(10, LATEST)
-        self.newest_ms = np.zeros(10, np.int64)
         self.kinds = np.arange(10, dtype=np.uint8)
 
     def take(self, table: str) -> Sifted:
@@ -22,7 +21,6 @@ class Sieve:
             positions,
             positions.vehicle_ids,
             latest=self.latest,
-            newest_ms=self.newest_ms,
             kinds=self.kinds,
             late_ms=300_000,
         )
@@ -93,7 +91,7 @@ def test_room_for_order_is_given_back_empty() -> None:
     sieve = Sieve()
     sieve.take("second\n10\n5\n20")
     sieve.take("second\n100\n110\n120")
-    assert not sieve.newest_ms.any()
+    assert not sieve.latest["newest_ms"].any()
 
 
 def test_fixes_can_be_taken_by_index_and_by_truth() -> None:

@@ -23,6 +23,7 @@ VERSION = 1
 RATIO_MEDIUM, RATIO_HIGH = 1.1, 1.2
 SPARE_MIN = 64
 _EVENTS_A_FIX_MAX = 2  # an earlier episode ends, and this fix begins, lengthens or worsens another
+_LEVELS = (AlarmLevel.LOW, *AlarmLevel)  # by number; faster than asking the enumeration
 _NIGHT_KINDS = (VehicleKind.COACH, VehicleKind.TOUR_COACH, VehicleKind.CHARTER)
 _MINUTE_MS, _DAY_MINUTES, _SHANGHAI_MS = 60_000, 1440, 8 * 3_600_000
 
@@ -83,7 +84,7 @@ def step(state: State, fixes: Fixes, context: Context) -> Outcome:
             state.places, state.episodes, state.free, counts, events,
         )  # fmt: skip
         state.free_count = int(counts[0])
-        found += [_alarm(event, context) for event in events[: counts[1]]]
+        found += [_alarm(event, context) for event in events[: counts[1]].tolist()]
     return Outcome(found)
 
 
@@ -137,25 +138,24 @@ def _limits_01kmh(settings: RuleSettings) -> Floats:
     return limits
 
 
-def _alarm(event: Any, context: Context) -> Alarm:
-    first = EvidencePosition(
-        *(int(event[name]) for name in ("first_ms", "first_longitude_e7", "first_latitude_e7", "first_speed_01kmh"))
-    )
-    worst = EvidencePosition(
-        *(int(event[name]) for name in ("worst_ms", "worst_longitude_e7", "worst_latitude_e7", "worst_speed_01kmh"))
-    )
+def _alarm(event: tuple[Any, ...], context: Context) -> Alarm:
+    (first_ms, last_ms, worst_ms, create_ms, fence_id, limit_01kmh, first_longitude_e7, first_latitude_e7,
+     first_speed_01kmh, worst_longitude_e7, worst_latitude_e7, worst_speed_01kmh, row, level, _, late,
+     cleared) = event  # fmt: skip
+    first = EvidencePosition(first_ms, first_longitude_e7, first_latitude_e7, first_speed_01kmh)
+    worst = EvidencePosition(worst_ms, worst_longitude_e7, worst_latitude_e7, worst_speed_01kmh)
     return Alarm(
         rule=NAME,
-        vehicle_id=context.vehicle_id(event["row"]),
-        raise_time_ms=first.fix_time_ms,
-        level=AlarmLevel(int(event["level"])),
-        fence_id=int(event["fence_id"]),
-        clear_time_ms=int(event["last_ms"]) if event["cleared"] else None,
-        evidence=(first,) if first == worst else (first, worst),
-        late=bool(event["late"]),
-        measured_value=worst.speed_01kmh / 10,
-        limit_value=float(event["limit_01kmh"]) / 10,
-        create_time_ms=int(event["create_ms"]),
+        vehicle_id=context.vehicle_id(row),
+        raise_time_ms=first_ms,
+        level=_LEVELS[level],
+        fence_id=fence_id,
+        clear_time_ms=last_ms if cleared else None,
+        evidence=(first,) if first_ms == worst_ms else (first, worst),
+        late=bool(late),
+        measured_value=worst_speed_01kmh / 10,
+        limit_value=limit_01kmh / 10,
+        create_time_ms=create_ms,
     )
 
 

@@ -73,7 +73,7 @@ def step(state: State, _fixes: Fixes, context: Context) -> Outcome:
     return Outcome(
         [
             _alarm(opened, None if begins else time_ms, context)
-            for opened, begins, time_ms in zip(opens, on.tolist(), times_ms, strict=True)
+            for opened, begins, time_ms in zip(opens.tolist(), on.tolist(), times_ms, strict=True)
         ]
     )
 
@@ -105,6 +105,9 @@ def level_of(bit: int) -> AlarmLevel:
     return AlarmLevel.HIGH if bit in HIGH_BITS else AlarmLevel.LOW if bit in LOW_BITS else AlarmLevel.MEDIUM
 
 
+_LEVELS = tuple(map(level_of, range(BITS)))
+
+
 def _changes(words: Int32s, heard: Fixes) -> tuple[Int64s, Int64s, NDArray[np.bool_]]:
     """Fix, bit and whether it is set now, for each bit that changes."""
     parts, done = [np.empty((3, 0), np.int64)], 0
@@ -133,20 +136,20 @@ def _opened(context: Context, fixes: Int64s, keys: Int64s) -> NDArray[Any]:
     return opens
 
 
-def _alarm(opened: Any, clear_ms: int | None, context: Context) -> Alarm:
-    row, bit = divmod(int(opened["key"]), BITS)
-    place = tuple(int(opened[name]) for name in ("fix_ms", "longitude_e7", "latitude_e7", "speed_01kmh"))
+def _alarm(opened: tuple[int, ...], clear_ms: int | None, context: Context) -> Alarm:
+    key, raise_ms, create_ms, fix_ms, longitude_e7, latitude_e7, speed_01kmh, late = opened
+    row, bit = divmod(key, BITS)
     return Alarm(
         rule=NAME,
         vehicle_id=context.vehicle_id(row),
-        raise_time_ms=int(opened["raise_ms"]),
-        level=level_of(bit),
+        raise_time_ms=raise_ms,
+        level=_LEVELS[bit],
         subject=bit,
         clear_time_ms=clear_ms,
-        evidence=(EvidencePosition(*place),) if place[0] else (),
-        late=bool(opened["late"]),
+        evidence=(EvidencePosition(fix_ms, longitude_e7, latitude_e7, speed_01kmh),) if fix_ms else (),
+        late=bool(late),
         measured_value=float(bit),
-        create_time_ms=int(opened["create_ms"]),
+        create_time_ms=create_ms,
     )
 
 
