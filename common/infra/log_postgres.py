@@ -14,8 +14,8 @@ from common.infra.log import GroupCallbacks, Record, Topic, TopicPartition
 from common.infra.log_postgres_consumer import PostgresConsumer
 from common.infra.log_postgres_groups import SESSION_TIMEOUT_S
 from common.infra.log_postgres_producer import PostgresProducer
-from common.infra.log_postgres_rows import READ_OPTIONS, Reader
-from common.infra.log_postgres_topics import topics_of
+from common.infra.log_postgres_rows import PLAN_OPTIONS, Reader
+from common.infra.log_postgres_topics import drop_old, topics_of
 from common.infra.migrations import migrate
 from common.infra.postgres import open_pool, unavailable_when_away
 
@@ -25,7 +25,6 @@ CONNECTIONS_MAX = 4  # of read, bounds and the like; producers and consumers hav
 SEGMENTS_OF_RETENTION = 24  # what retention drops at once is this share of what a topic keeps
 SEGMENT_MS_MIN = 100
 PING_S_MAX = 3.0  # whoever asks whether a role is ready does not wait longer
-DROP_LOCK_WAIT = "2s"  # somebody reads a whole topic by hand: try again at the next round
 
 
 class PostgresLog:
@@ -36,7 +35,7 @@ class PostgresLog:
         self._url = url
         self._session_timeout_s = session_timeout_s
         self._pool = open_pool(
-            url, connections_max=CONNECTIONS_MAX, name="event-log", autocommit=True, options=READ_OPTIONS
+            url, connections_max=CONNECTIONS_MAX, name="event-log", autocommit=True, options=PLAN_OPTIONS
         )
 
     def create_topics(self, topics: Sequence[Topic]) -> None:
@@ -84,9 +83,9 @@ class PostgresLog:
         """The oldest offset and the offset that the next record will get."""
         with unavailable_when_away(), self._pool.connection() as connection:
             row = connection.execute(
-                "SELECT min(s.start_offset), p.next_offset FROM event_log.topics t"
-                " JOIN event_log.partitions p USING (topic_id) JOIN event_log.segments s USING (topic_id, partition)"
-                " WHERE t.name = %s AND p.partition = %s GROUP BY p.next_offset",
+                "SELECT min(s.start_offset), event_log.next_offset(s.topic_id, s.partition)"
+                " FROM event_log.topics t JOIN event_log.segments s USING (topic_id)"
+                " WHERE t.name = %s AND s.partition = %s GROUP BY s.topic_id, s.partition",
                 partition,
             ).fetchone()
         if row is None:
@@ -104,12 +103,10 @@ class PostgresLog:
         return None if row is None else row[0]
 
     def drop_old_records(self) -> int:
-        """Drop segments that are older than their topics keep. How many were dropped."""
-        with unavailable_when_away(), self._pool.connection() as connection, connection.transaction():
-            connection.execute(f"SET LOCAL lock_timeout = '{DROP_LOCK_WAIT}'".encode())
-            row = connection.execute("SELECT event_log.drop_old()").fetchone()
-            assert row is not None, "a function returns a row"
-            return int(row[0])
+        """Drop segments that are older than their topics keep, as members of groups do by themselves once a minute. How
+        many were dropped."""
+        with unavailable_when_away(), self._pool.connection() as connection:
+            return drop_old(connection)
 
     def ping(self) -> None:
         """Raise Unavailable when the database does not answer."""

@@ -10,15 +10,16 @@ from common.errors import Unavailable
 from common.infra import diagnostics
 from common.infra.log import GroupCallbacks, Record, TopicPartition
 from common.infra.log_postgres_groups import Membership
-from common.infra.log_postgres_rows import READ_OPTIONS, Reader
-from common.infra.log_postgres_topics import find_topics
+from common.infra.log_postgres_rows import PLAN_OPTIONS, Reader
+from common.infra.log_postgres_topics import drop_old, find_topics
 from common.infra.postgres import BoundedConnection, connect, unavailable_when_away
 
 LOOK_S_MAX = 1.0  # how often a member looks at its group when nobody tells it to
 LOOKS_A_TIMEOUT = 4  # a member never believes in its ownership for longer than this share of the session time-out
 POLL_GAP_S_MAX = 300.0  # a member that polls no more is stuck: its partitions go to others
 UNHEARD_S_MAX = 0.5  # a notification may be lost with a connection: look for records at least this often
-OWN_OPTIONS = f"{READ_OPTIONS} -c synchronous_commit=on"
+LEAVE_ATTEMPTS_MAX = 2  # the connection may be an old one; after that the time-out does it
+DROP_S = 60.0
 BEAT_OPTIONS = "-c synchronous_commit=off"  # a lost heartbeat is made up for by the next
 
 log = diagnostics.logger(__name__)
@@ -37,6 +38,7 @@ class PostgresConsumer:
         self._session_timeout_s = session_timeout_s
         self._look_s = min(LOOK_S_MAX, session_timeout_s / LOOKS_A_TIMEOUT)
         self._look_at_s = 0.0
+        self._dry_until_s = 0.0
         self._connection: BoundedConnection | None = None
         self._membership: Membership | None = None
         self._reader: Reader | None = None
@@ -53,10 +55,12 @@ class PostgresConsumer:
                 while True:
                     if time.monotonic() >= self._look_at_s:
                         self._look()
-                    records = self._read(records_max, bytes_max)
-                    if records or time.monotonic() >= deadline_s:
+                    if time.monotonic() < self._dry_until_s:
+                        self._listen(min(deadline_s, self._look_at_s, self._dry_until_s) - time.monotonic())
+                    if time.monotonic() >= self._dry_until_s and (records := self._read(records_max, bytes_max)):
                         return records
-                    self._wait(min(deadline_s, self._look_at_s) - time.monotonic())
+                    if time.monotonic() >= deadline_s:
+                        return []
         except Unavailable:
             self._disconnect()
             raise
@@ -83,11 +87,13 @@ class PostgresConsumer:
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         """Return records of these again."""
         self._paused -= set(partitions)
+        self._dry_until_s = 0.0
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Read `partition` from `offset` next. Nothing happens for one that is not owned."""
         if partition in self._next:
             self._next[partition] = offset
+            self._dry_until_s = 0.0
 
     def assignment(self) -> set[TopicPartition]:
         """What this member owns now."""
@@ -99,9 +105,9 @@ class PostgresConsumer:
             with unavailable_when_away():
                 connection, _, _ = self._connected()
                 rows = connection.execute(
-                    "SELECT t.name, p.partition, p.next_offset FROM event_log.partitions p"
-                    " JOIN event_log.topics t USING (topic_id) WHERE t.name = ANY(%s)",
-                    (self._topics,),
+                    "SELECT name, number, event_log.next_offset(topic_id, number) FROM event_log.topics"
+                    " JOIN unnest(%s::text[], %s::int[]) AS owned(name, number) USING (name)",
+                    ([place.topic for place in self._next], [place.partition for place in self._next]),
                 ).fetchall()
         except Unavailable:
             self._disconnect()
@@ -114,18 +120,20 @@ class PostgresConsumer:
         self._forget(set(self._next))
         if self._heart is not None:
             self._heart.stop()
-        if self._membership is not None:
+        for _ in range(LEAVE_ATTEMPTS_MAX if self._membership is not None else 0):
             try:
                 with unavailable_when_away():
                     connection, membership, _ = self._connected()
                     membership.leave(connection)
+                break
             except Unavailable as error:
-                log.warning("group left by time-out", group=self._group, error=str(error))
+                log.warning("not left the group", group=self._group, error=str(error))
+                self._disconnect()
         self._disconnect()
 
     def _connected(self) -> tuple[BoundedConnection, Membership, Reader]:
         if self._connection is None or self._membership is None or self._reader is None:
-            connection = connect(self._url, name="event-log-consumer", options=OWN_OPTIONS)
+            connection = connect(self._url, name="event-log-consumer", options=PLAN_OPTIONS)
             try:
                 topics = find_topics(connection, self._topics)
                 if self._membership is None:
@@ -143,6 +151,7 @@ class PostgresConsumer:
         if self._connection is not None:
             self._connection.close()
         self._connection = self._reader = None
+        self._look_at_s = self._dry_until_s = 0.0
 
     def _look(self) -> None:
         """Follow what the group decides: what was lost goes first, then what is given up, then comes what is new."""
@@ -150,6 +159,7 @@ class PostgresConsumer:
         if self._heart is None:
             self._heart = _Heart(self._url, membership, self._look_s)
         self._heart.polled_s = time.monotonic()
+        self._listen(0.0)
         view = membership.look(connection)
         self._look_at_s = time.monotonic() + self._look_s
         self._forget(set(self._next) if view.joined else self._next.keys() - view.owned.keys() - view.surplus)
@@ -159,6 +169,7 @@ class PostgresConsumer:
         new = {place: offset for place, offset in view.owned.items() if place not in self._next}
         if new:
             starts = self._callbacks.assigned(sorted(new))
+            self._dry_until_s = 0.0
             self._next |= {place: starts.get(place, offset or 0) for place, offset in new.items()}
 
     def _forget(self, places: set[TopicPartition]) -> None:
@@ -172,26 +183,32 @@ class PostgresConsumer:
         _, _, reader = self._connected()
         assert self._heart is not None, "a look comes before the first read"
         self._heart.polled_s = time.monotonic()
+        self._dry_until_s = time.monotonic() + UNHEARD_S_MAX
         wanted = {place: offset for place, offset in self._next.items() if place not in self._paused}
         if not wanted:
             return []
         records = reader.read(wanted, records_max=records_max, bytes_max=bytes_max)
+        if records:
+            self._dry_until_s = 0.0
         for record in records:
             place = TopicPartition(record.topic, record.partition)
             del self._next[place]  # to the end of the line: next time the others come first
             self._next[place] = record.offset + 1
         return records
 
-    def _wait(self, duration_s: float) -> None:
-        """Return when there may be records, or at once when the group has something to say."""
+    def _listen(self, duration_s: float) -> None:
+        """Hear, or wait for, that there are records or that the group has changed. What is heard must be taken now and
+        then even where there is always something to read: it would pile up."""
         connection, membership, _ = self._connected()
-        for note in connection.notifies(timeout=max(0.0, min(duration_s, UNHEARD_S_MAX)), stop_after=1):
+        for note in connection.notifies(timeout=max(0.0, duration_s), stop_after=1):
+            self._dry_until_s = 0.0
             if note.channel == membership.channel:
                 self._look_at_s = 0.0
 
 
 class _Heart:
-    """A thread that says that a member lives, as long as it polls now and then."""
+    """A thread that says that a member lives, as long as it polls now and then. It also applies retention: nobody else
+    is sure to be there."""
 
     def __init__(self, url: str, membership: Membership, interval_s: float) -> None:
         self.polled_s = time.monotonic()
@@ -209,6 +226,7 @@ class _Heart:
 
     def _beat(self) -> None:
         connection: BoundedConnection | None = None
+        drop_at_s = time.monotonic() + DROP_S
         while not self._stopping.wait(self._interval_s):
             if time.monotonic() - self.polled_s > POLL_GAP_S_MAX:
                 continue
@@ -216,9 +234,12 @@ class _Heart:
                 with unavailable_when_away():
                     connection = connection or connect(self._url, name="event-log-heartbeat", options=BEAT_OPTIONS)
                     self._membership.beat(connection)
+                    if time.monotonic() >= drop_at_s:
+                        drop_at_s = time.monotonic() + DROP_S
+                        drop_old(connection)
             except Unavailable as error:
-                log.warning("heartbeat failed", error=str(error))
                 if connection is not None:
+                    log.warning("heartbeat failed", error=str(error))
                     connection.close()
                 connection = None
         if connection is not None:

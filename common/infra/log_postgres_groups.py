@@ -126,7 +126,8 @@ class Membership:
         )
         connection.execute(
             "INSERT INTO event_log.owners (group_name, topic_id, partition)"
-            " SELECT %s, topic_id, partition FROM event_log.partitions WHERE topic_id = ANY(%s) ON CONFLICT DO NOTHING",
+            " SELECT %s, topic_id, number FROM event_log.topics, generate_series(0, partition_count - 1) AS number"
+            " WHERE topic_id = ANY(%s) ON CONFLICT DO NOTHING",
             (self._group, list(self._names)),
         )
 

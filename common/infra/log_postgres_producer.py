@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from common.errors import DomainError, InvalidInput, Unavailable, Violation
 from common.infra.log import RECORD_BYTES_MAX, NewRecord
-from common.infra.log_postgres_rows import packed
+from common.infra.log_postgres_rows import PLAN_OPTIONS, packed
 from common.infra.log_postgres_topics import StoredTopic, find_topics
 from common.infra.postgres import BoundedConnection, connect, unavailable_when_away
 
@@ -130,7 +130,7 @@ class PostgresProducer:
 
     def _connected(self, records: Sequence[NewRecord]) -> BoundedConnection:
         if self._connection is None:
-            self._connection = connect(self._url, name="event-log-producer")
+            self._connection = connect(self._url, name="event-log-producer", options=PLAN_OPTIONS)
         unknown = {record.topic for record in records} - self._topics.keys()
         if unknown:
             self._topics |= find_topics(self._connection, sorted(unknown))

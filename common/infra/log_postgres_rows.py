@@ -16,7 +16,7 @@ READ_BYTES_MAX = 64 * 1024 * 1024
 PARTITION_RECORDS_MIN = 32  # of one partition in one read, so that few records_max among many partitions is no crawl
 SEGMENTS_FRESH_S = 1.0  # a new segment is noticed within this time even while old ones still give records
 # A plan made while a segment is nearly empty must be right when it is full.
-READ_OPTIONS = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
+PLAN_OPTIONS = "-c enable_seqscan=off -c enable_bitmapscan=off -c plan_cache_mode=force_generic_plan"
 _LENGTHS = struct.Struct(">II")
 
 READ = """
