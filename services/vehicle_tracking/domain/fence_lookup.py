@@ -139,7 +139,7 @@ def holds(records: Int32s, first: Any, end: Any, x: Any, y: Any, inside: bool) -
 @numba.njit(cache=True, nogil=True, inline="always")
 def _above(way: Any, to_place: Any, run: Any, rising: Any) -> bool:
     """Whether an edge passes above a place, or through it and on above."""
-    return rising if way == to_place else (way > to_place) == (run > 0)
+    return bool(rising if way == to_place else (way > to_place) == (run > 0))
 
 
 @numba.njit(cache=True, nogil=True)

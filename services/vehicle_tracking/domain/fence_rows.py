@@ -70,7 +70,7 @@ def places_of(fence_ids: Int64s) -> tuple[Int64s, Int32s]:
     return ids, slots
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def find_slot(ids: Int64s, slots: Int32s, fence_id: int) -> int:
     """The slot of a fence, NOWHERE when there is no such fence."""
     place = _place(fence_id, len(ids))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.fence_index import Index, index_of
+from services.vehicle_tracking.domain.fence_known import MAIN, OVERLAY, REMOVED, KnownFences
 from services.vehicle_tracking.domain.fence_lookup import find_pairs
 from services.vehicle_tracking.domain.fence_rows import NO_FENCE_ID, ROW, Rows, places_of, row_of
 from services.vehicle_tracking.domain.fence_shapes import Shapes, shapes_of
@@ -22,7 +23,6 @@ from services.vehicle_tracking.domain.fence_windows import kept_in_force, window
 from services.vehicle_tracking.domain.fences import Fence, FenceTrigger
 from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
 
-MAIN, OVERLAY, REMOVED = 0, 1, 2
 _POINTS_AT_ONCE = 64  # there is room for at least so many points with the most fences that one can have
 
 
@@ -67,9 +67,15 @@ class FenceSet:
         return int((self.layers == OVERLAY).sum())
 
     @property
-    def any_crossed(self) -> bool:
-        """Whether some fence triggers when it is crossed."""
-        return bool((self.rows["trigger_bits"] & (1 << FenceTrigger.CROSS)).any())
+    def crossed_count(self) -> int:
+        """How many fences trigger when they are crossed."""
+        return int(np.count_nonzero(self.rows["trigger_bits"] & (1 << FenceTrigger.CROSS)))
+
+    def for_kernels(self) -> KnownFences:
+        """All that kernels read."""
+        return KnownFences(
+            self.rows, self.layers, self.reaches_m, self.windows, *self.places, *self.edges, *self.indexes
+        )
 
     def containing(self, longitudes_e7: Int32s, latitudes_e7: Int32s) -> Pairs:
         """The fences that hold each point, edge included, whether they are in force or not. (n,) each."""

@@ -29,22 +29,19 @@ def _weekday_bits(weekdays: Sequence[int]) -> int:
     return sum(1 << (day - 1) for day in set(weekdays or range(1, 8)))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def applies(fence: Any, windows: Int32s, time_ms: int, kind: int) -> bool:
     """Whether a fence (a row of fence_rows.ROW) applies to a vehicle of that kind at that time."""
-    if not fence.enabled or (fence.kind_bits and not fence.kind_bits >> kind & 1):
-        return False
-    if fence.window_count == 0:
-        return True
-    return _is_open(windows[fence.window_first : fence.window_first + fence.window_count], time_ms)
+    concerned = fence.enabled and (fence.kind_bits == 0 or fence.kind_bits >> kind & 1)
+    return concerned and (fence.window_count == 0 or _is_open(windows, fence.window_first, fence.window_count, time_ms))
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_open(windows: Int32s, time_ms: int) -> bool:
+def _is_open(windows: Int32s, first: Any, count: Any, time_ms: int) -> bool:
     day, rest_ms = divmod(time_ms + _SHANGHAI_MS, _DAY_MS)
     minute, weekday = rest_ms // _MINUTE_MS, (day + _FIRST_WEEKDAY) % 7
     yesterday = (weekday + 6) % 7
-    for index in range(len(windows)):
+    for index in range(first, first + count):
         bits, start, end = windows[index]
         if bits >> weekday & 1 and start <= minute < end:
             return True
