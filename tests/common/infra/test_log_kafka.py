@@ -178,7 +178,9 @@ def test_what_a_callback_raises_comes_out_of_poll(log: KafkaLog, topic: str) -> 
     consumer.close()
 
 
-def test_the_partitions_of_a_killed_member_move_in_ten_seconds(log: KafkaLog, kafka_address: str, topic: str) -> None:
+def test_the_partitions_of_a_killed_member_move_after_its_session(
+    log: KafkaLog, kafka_address: str, topic: str
+) -> None:
     append(log, topic, b"a")
     append(log, topic, b"b", partition=1)
     victim = subprocess.Popen([sys.executable, "-c", VICTIM, kafka_address, topic], cwd=ROOT, stdout=subprocess.PIPE)
@@ -189,7 +191,7 @@ def test_the_partitions_of_a_killed_member_move_in_ten_seconds(log: KafkaLog, ka
     killed_s = time.monotonic()
     consumer = log.consumer("killed", [topic])
     assert sorted(record.value for record in polled(consumer, number=2)) == [b"a", b"b"]
-    assert time.monotonic() - killed_s < 12
+    assert time.monotonic() - killed_s < 16  # 8 s of session, the rest is for a busy machine
     consumer.close()
 
 
