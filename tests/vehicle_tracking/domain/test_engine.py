@@ -15,6 +15,7 @@ from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.offline import OFFLINE
 from services.vehicle_tracking.domain.alarms.overspeed import OVERSPEED
+from services.vehicle_tracking.domain.judgement import Judgement
 from services.vehicle_tracking.domain.positions import PositionBatch, batch, joined
 from tests.vehicle_tracking.engine_tables import START_MS, Run, fixes, limits
 
@@ -142,10 +143,8 @@ def test_a_state_of_another_count_of_partitions_or_version_is_refused() -> None:
 
 
 def test_an_empty_batch_is_nothing() -> None:
-    run = Run()
-    positions = fixes("second\n0")
-    outcome = run.take(positions.take(np.zeros(1, np.bool_)))
-    assert (outcome.alarms, len(outcome.quality_flags), len(outcome.usable)) == ((), 0, 0)
+    nothing: Judgement = Run().take(fixes("second\n0").take(np.zeros(1, np.bool_)))
+    assert (len(nothing.alarms), len(nothing.quality_flags), len(nothing.usable), len(nothing.transitions)) == (0,) * 4
 
 
 def test_vehicles_of_a_partition_are_told_by_their_own_ids() -> None:

@@ -16,6 +16,7 @@ from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.fences import FenceTrigger
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
+from services.vehicle_tracking.flows.ports import Rules
 from services.vehicle_tracking.settings import TrackingSettings
 from tests.vehicle_tracking.engine_tables import box
 from tests.vehicle_tracking.engine_world import PARTITION_COUNT, Crash, World
@@ -56,7 +57,9 @@ def rounds(start_ms: int) -> list[PositionBatch]:
 
 def outcome(*, seed: int | None = None) -> tuple[dict[str, Alarm], list[tuple[int, int]]]:
     """Alarms and archived positions of a run whose process dies now and then, by a seed."""
-    world, chance, rules = World(), random.Random(seed), EngineRules(Given(), TrackingSettings(partition_count=2))
+    world, chance = World(), random.Random(seed)
+    engine_rules = EngineRules(Given(), TrackingSettings(partition_count=PARTITION_COUNT))
+    rules: Rules = engine_rules
     world.clock.advance(-world.clock.now_ms() % 1000)
     process = world.engine(rules=rules)
     for positions in rounds(world.clock.now_ms()):
@@ -72,7 +75,7 @@ def outcome(*, seed: int | None = None) -> tuple[dict[str, Alarm], list[tuple[in
             process = world.engine(rules=rules)
     world.crash_at = ""
     process.run(700)
-    rules.close()
+    engine_rules.close()
     return {key: replace(alarm, create_time_ms=0) for key, alarm in world.alarms.items()}, world.archived()
 
 

@@ -20,7 +20,7 @@ FENCES = fence_set(
     [
         box(7, 112.00, 27, 112.02, 29, triggers=tuple(FenceTrigger), speed_kmh_max=60),
         box(8, 112.05, 27, 112.06, 29, triggers=tuple(FenceTrigger), dwell_ms=40_000, hysteresis_m=100),
-        box(9, 112.071, 27, 112.073, 29, triggers=(FenceTrigger.CROSS,)),
+        box(9, 112.04, 27, 112.0403, 29, triggers=(FenceTrigger.CROSS,)),
     ]
 )
 VEHICLES = 6
@@ -39,11 +39,7 @@ def journey(vehicle_count: int = VEHICLES) -> list[PositionBatch]:
                 time_ms + (400_000 if number % 40 == 7 else 1000),
                 vehicle_ids=ids,
                 fix_times_ms=time_ms + ids,
-                longitudes_e7=1_119_900_000
-                + number * 9000
-                + ids * 1000
-                + jump
-                + chance.integers(-2000, 2000, len(ids)),
+                longitudes_e7=east + ids * 1000 + chance.integers(-2000, 2000, len(ids)),
                 latitudes_e7=np.full(len(ids), 280_000_000),
                 speeds_01kmh=chance.choice([500, 800, 1300], len(ids), p=[0.5, 0.3, 0.2]),
                 alarm_words=np.where(number % 9 < 4, 1 << ids, 0),
