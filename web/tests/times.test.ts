@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { clockTime, dateTime, inputTime, instantOf } from "../src/text/times";
+import { clockTime, dateTime, inputTime, instantOf, minutesOf, timeOf } from "../src/text/times";
 
 const MIDNIGHT_UTC = Date.UTC(2025, 10, 25);
 
@@ -17,4 +17,9 @@ test("no time is a dash", () => {
 test("an input's value is read back as the instant it was made from", () => {
   expect(instantOf(inputTime(MIDNIGHT_UTC))).toBe(MIDNIGHT_UTC);
   expect(instantOf("")).toBeNaN();
+});
+
+test("minutes of the day are written as times and read back", () => {
+  expect(timeOf(390)).toBe("06:30");
+  expect(minutesOf("06:30")).toBe(390);
 });

@@ -5,7 +5,7 @@ import type { ExpressionSpecification, LayerSpecification, StyleSpecification } 
 
 import type { Language, MapConfig } from "../api/types";
 
-export type Shapes = Record<"prefectures" | "province" | "rivers" | "lakes" | "roads" | "places", FeatureCollection>;
+export type Shapes = Record<"prefectures" | "province" | "rivers" | "lakes" | "roads" | "places" | "neighbours", FeatureCollection>;
 
 const FONT = ["Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"];
 export const LOCAL_FONTS = FONT.map((name) => (name.includes(" ") ? `"${name}"` : name)).join(", ");
@@ -118,7 +118,7 @@ function labels(language: Language, tiled: boolean): LayerSpecification[] {
       source: "places",
       minzoom: 8,
       filter: ["==", ["get", "rank"], 2],
-      layout: { "text-field": name, "text-font": FONT, "text-size": 12, "text-padding": 6 },
+      layout: { "text-field": name, "text-font": FONT, "text-size": 12, "text-padding": 6, "text-anchor": "bottom", "text-offset": [0, -0.7] },
       paint: { "text-color": "#56626f", ...halo },
     },
     {
@@ -132,8 +132,18 @@ function labels(language: Language, tiled: boolean): LayerSpecification[] {
         "text-size": ["interpolate", ["linear"], ["zoom"], 6, 13, 10, 19],
         "text-letter-spacing": 0.06,
         "text-padding": 4,
+        "text-anchor": "bottom",
+        "text-offset": [0, -0.75],
       },
       paint: { "text-color": "#26323f", ...halo },
+    },
+    {
+      id: "neighbour-label",
+      type: "symbol",
+      source: "neighbours",
+      maxzoom: 9,
+      layout: { "text-field": name, "text-font": FONT, "text-size": 15, "text-letter-spacing": 0.4 },
+      paint: { "text-color": "#8494a5" },
     },
   ];
 }

@@ -19,6 +19,9 @@ const GROUND_WIDTH: ExpressionSpecification = [
   ZOOM_TOP, ["*", ["get", "pixels0"], 2 ** ZOOM_TOP],
 ];
 
+/** At a glance over the province a hundred outlines would hide the vehicles. */
+const FADE: ExpressionSpecification = ["interpolate", ["linear"], ["zoom"], 7, ["case", SELECTED, 1, 0.3], 9.5, 1];
+
 /** Adds the layers of one source; fences and the draft that is being drawn each have their own. */
 export function addFenceLayers(map: MapLibre, source: string, before?: string): void {
   map.addSource(source, { type: "geojson", data: { type: "FeatureCollection", features: [] } });
@@ -26,7 +29,7 @@ export function addFenceLayers(map: MapLibre, source: string, before?: string): 
   const round = { "line-cap": "round", "line-join": "round" } as const;
   map.addLayer({ id: `${source}-fill`, type: "fill", source, filter: ["!", corridor], paint: { "fill-color": OWN_COLOUR, "fill-opacity": ["case", SELECTED, 0.22, 0.1] } }, before);
   map.addLayer({ id: `${source}-width`, type: "line", source, filter: corridor, layout: round, paint: { "line-color": OWN_COLOUR, "line-opacity": ["case", SELECTED, 0.3, 0.16], "line-width": GROUND_WIDTH } }, before);
-  map.addLayer({ id: `${source}-line`, type: "line", source, layout: round, paint: { "line-color": OWN_COLOUR, "line-width": ["case", SELECTED, 3, 1.6], "line-dasharray": ["case", ["get", "enabled"], ["literal", [1, 0]], ["literal", [3, 3]]] } }, before);
+  map.addLayer({ id: `${source}-line`, type: "line", source, layout: round, paint: { "line-color": OWN_COLOUR, "line-opacity": FADE, "line-width": ["case", SELECTED, 3, 1.6], "line-dasharray": ["case", ["get", "enabled"], ["literal", [1, 0]], ["literal", [3, 3]]] } }, before);
   map.addLayer({
     id: `${source}-label`, type: "symbol", source, minzoom: 8.5,
     layout: { "text-field": ["get", "name"], "text-font": ["Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"], "text-size": 12, "symbol-placement": "point" },

@@ -50,7 +50,8 @@ export class PlateOverlay {
       const at = this.map.project([longitudeOf(x + ANCHOR_X), latitudeOf(y + ANCHOR_Y)]);
       if (taken.some(([left, top]) => Math.abs(left - at.x) < 74 && Math.abs(top - at.y) < 18)) continue;
       taken.push([at.x, at.y]);
-      this.plate(pen, slot, at.x + reach, at.y);
+      const ringed = this.table.alarmLevels[slot] ? 1.6 : 1;
+      this.plate(pen, slot, at.x + reach * ringed, at.y);
     }
   }
 

@@ -14,9 +14,15 @@ export const sessionLapsed = ref(false);
 export const mayAct = computed(() => me.value !== null && me.value.role !== "auditor");
 export const isAdmin = computed(() => me.value?.role === "admin");
 
+const SIGNED_IN = "xiangtong.signed_in"; // a hint only: asking in vain would look like an error in the browser's log
+
 whenSessionIsOver(() => endSession());
 
 export async function loadSession(): Promise<void> {
+  if (!localStorage.getItem(SIGNED_IN)) {
+    sessionKnown.value = true;
+    return;
+  }
   try {
     adopt(await get<Me>("/api/me"));
   } catch (error) {
@@ -34,12 +40,14 @@ export async function signIn(name: string, password: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await post<void>("/api/sign-out").catch(tellError);
+  localStorage.removeItem(SIGNED_IN);
   me.value = null;
 }
 
 /** The gateway no longer knows this session. */
 export function endSession(): void {
   sessionLapsed.value = me.value !== null;
+  localStorage.removeItem(SIGNED_IN);
   me.value = null;
 }
 
@@ -54,5 +62,6 @@ export async function changeLanguage(language: Language): Promise<void> {
 
 function adopt(account: Me): void {
   me.value = account;
+  localStorage.setItem(SIGNED_IN, "1");
   setLanguage(account.language);
 }

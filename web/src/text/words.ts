@@ -119,7 +119,7 @@ function bits(word: number): number[] {
 }
 
 function pick(pair: Pair, language: Language): string {
-  return language === "zh" ? pair[0] : pair[1];
+  return language === "zh" ? pair[0] : pair[1].charAt(0).toUpperCase() + pair[1].slice(1);
 }
 
 function round(value: number): string {
