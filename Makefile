@@ -35,7 +35,7 @@ check: setup web ## format, lint, types, layers, sizes, protos, manifests
 	@$(BIN)/ruff format --check --quiet . || { echo 'not formatted: run `make format`'; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy services common simulation bench scripts tests
-	@$(BIN)/lint-imports --no-timings 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/check_sizes.py
 	@cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
 	@$(BIN)/python scripts/check_breaking.py
