@@ -54,7 +54,10 @@ class PostgresProducer:
                 raise Unavailable("LOG_UNAVAILABLE", f"the event log did not answer within {timeout_s} s")
             try:
                 if not mine.done:
-                    self._append_queued()
+                    self._append_queued(mine.deadline_s)
+            except BaseException:
+                self._withdraw(mine)
+                raise
             finally:
                 self._turn.release()
         if mine.error is not None:
@@ -71,20 +74,34 @@ class PostgresProducer:
             if mine in self._queue:
                 self._queue.remove(mine)
 
-    def _append_queued(self) -> None:
-        """Append what fits into one commit, for whoever waits; one that fails fails them all, and each may repeat."""
+    def _append_queued(self, deadline_s: float) -> None:
+        """Append what fits into one commit, for whoever waits. What is not settled by `deadline_s` or by a fault of our
+        own stays in the queue: its thread tries for itself."""
         with self._queue_lock:
             taken = _fitting(self._queue)
             del self._queue[: len(taken)]
         try:
-            offsets = iter(self._append_until(taken, max(append.deadline_s for append in taken)))
+            self._settle(taken, deadline_s)
+        finally:
+            with self._queue_lock:
+                self._queue[:0] = [append for append in taken if not append.done]
+
+    def _settle(self, taken: Sequence[_Append], deadline_s: float) -> None:
+        try:
+            offsets = iter(self._append_until(taken, deadline_s))
+        except Unavailable as error:
+            for append in taken:
+                if append.deadline_s <= deadline_s:
+                    append.error, append.done = error, True
+        except DomainError as error:
+            if len(taken) == 1:
+                taken[0].error, taken[0].done = error, True
+                return
+            for append in taken:  # nobody is refused for what another thread appends
+                self._settle([append], deadline_s)
+        else:
             for append in taken:
                 append.offsets = [next(offsets) for _ in append.records]
-        except DomainError as error:
-            for append in taken:
-                append.error = error
-        finally:
-            for append in taken:
                 append.done = True
 
     def _append_until(self, taken: Sequence[_Append], deadline_s: float) -> list[int]:

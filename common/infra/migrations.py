@@ -33,9 +33,19 @@ def migrate(url: str, folder: Path) -> None:
         backend.init_database()
         backend.break_lock()  # yoyo's own would stay behind a process that was killed
         for migration in backend.to_apply(wanted):
-            with backend.transaction():
-                migration.process_steps(backend, "apply")
-                backend.mark_one(migration)
+            _apply(backend, migration)
+
+
+def _apply(backend: DatabaseBackend, migration: Migration) -> None:
+    migration.load()
+    if migration.use_transactions:
+        with backend.transaction():
+            migration.process_steps(backend, "apply")
+            backend.mark_one(migration)
+    else:  # a file that says `-- transactional: false`, which must be repeatable
+        migration.process_steps(backend, "apply")
+        with backend.transaction():
+            backend.mark_one(migration)
 
 
 def _migrations(folder: Path) -> MigrationList:

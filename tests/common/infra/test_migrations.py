@@ -58,6 +58,18 @@ def test_a_file_that_fails_leaves_nothing_behind_and_is_applied_when_it_is_right
     assert count(postgres_url, "half") == 1
 
 
+def test_a_file_may_ask_to_run_outside_of_a_transaction(postgres_url: str, tmp_path: Path) -> None:
+    place = folder(
+        tmp_path,
+        "g",
+        _0001="CREATE TABLE big (number int)",
+        _0002="-- transactional: false\nCREATE INDEX CONCURRENTLY IF NOT EXISTS big_number ON big (number)",
+    )
+    migrate(postgres_url, place)
+    migrate(postgres_url, place)
+    assert count(postgres_url, "pg_indexes WHERE indexname = 'big_number'") == 1
+
+
 def test_a_folder_that_does_not_exist_is_no_error(postgres_url: str, tmp_path: Path) -> None:
     migrate(postgres_url, tmp_path / "nobody" / "migrations")
 
