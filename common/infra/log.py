@@ -1,4 +1,4 @@
-"""The event log: topics of ordered, durable records. Two implementations: PostgreSQL (log_postgres) and Kafka (log_kafka).
+"""The event log: topics of ordered, durable records, in PostgreSQL (log_postgres) or in Kafka (log_kafka).
 
 Promises that the conformance suite holds every implementation to: order within a partition; an appended record is
 durable when `append` returns; at-least-once after a crash; commit and resume; one owner per partition in a group;

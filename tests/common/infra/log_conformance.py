@@ -129,6 +129,22 @@ class RecordConformance:
         with pytest.raises(InvalidInput, match="partition"):
             append(log, [NewRecord(topic, 2, b"x")])
 
+    def test_nobody_is_refused_for_what_another_thread_appends(self, log: EventLog) -> None:
+        topic = new_topic(log)
+        producer = log.producer()
+
+        def appending(partition: int) -> int | None:
+            try:
+                return producer.append([NewRecord(topic, partition, b"x")])[0]
+            except InvalidInput:
+                return None
+
+        with ThreadPoolExecutor(8) as threads:
+            offsets = list(threads.map(appending, [0, 7] * 20))
+        producer.close()
+        assert sorted(offset for offset in offsets[::2] if offset is not None) == list(range(20))
+        assert offsets[1::2] == [None] * 20
+
     def test_retention_never_touches_what_is_young(self, log: EventLog) -> None:
         topic = new_topic(log)
         append(log, numbered(topic, 0, range(3)))

@@ -177,6 +177,8 @@ class OutageConformance:
     """A server that is killed and comes back: what was acknowledged is there, what was not is said. Subclasses give the
     fixtures `server` and `place`, which is on it."""
 
+    kills = 3
+
     def test_an_outage_is_said_and_survived(self, place: LogPlace, server: Restartable) -> None:
         log = place.open()
         topic = new_topic(log, partition_count=1)
@@ -202,6 +204,48 @@ class OutageConformance:
         assert [record.value for record in log.read(here, 0)][:5] == [b"0", b"1", b"2", b"3", b"4"]
         assert log.committed(f"{topic}-readers", here) == records[-1].offset + 1
         producer.close()
+        log.close()
+
+    def test_what_was_acknowledged_survives_kills_under_load(self, place: LogPlace, server: Restartable) -> None:
+        log = place.open()
+        topic = new_topic(log)
+        stopping, acknowledged = threading.Event(), dict[tuple[int, int], bytes]()
+
+        def appending(writer: int) -> None:
+            producer, number = log.producer(), 0
+            while not stopping.is_set():
+                values = [b"%d %d %d" % (writer, number, n) for n in (0, 1)]
+                with suppress(Unavailable):
+                    offsets = producer.append([NewRecord(topic, n, values[n]) for n in (0, 1)], timeout_s=1)
+                    acknowledged.update({(n, offsets[n]): values[n] for n in (0, 1)})
+                number += 1
+            producer.close()
+
+        owners: dict[TopicPartition, Reading] = {}
+        reading = Reading(log, f"{topic}-readers", topic, owners)
+        writers = [threading.Thread(target=appending, args=(writer,)) for writer in range(3)]
+        for writer in writers:
+            writer.start()
+        for _ in range(self.kills):
+            before = len(acknowledged)
+            assert eventually(lambda before=before: len(acknowledged) > before)  # type: ignore[misc]
+            time.sleep(0.3)
+            server.kill()
+            server.start()
+        before = len(acknowledged)
+        assert eventually(lambda: len(acknowledged) > before)
+        stopping.set()
+        for writer in writers:
+            writer.join()
+
+        def missing() -> set[tuple[int, int]]:
+            return acknowledged.keys() - {(record.partition, record.offset) for record in list(reading.records)}
+
+        assert eventually(lambda: not missing())
+        reading.stop()
+        assert reading.faults == []
+        read = {(record.partition, record.offset): record.value for record in reading.records}
+        assert {place: read[place] for place in acknowledged} == acknowledged
         log.close()
 
 

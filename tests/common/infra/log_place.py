@@ -161,7 +161,7 @@ class Reading:
         self.consumer = self.log.consumer(self.group, [self.topic], GroupCallbacks(self._begin, self._end))
         try:
             while not self._stopping.is_set():
-                for record in self.consumer.poll(timeout_ms=50):
+                for record in self._poll():
                     place = TopicPartition(record.topic, record.partition)
                     if self.owners.get(place) is not self:
                         self.faults.append(f"read {place} of another owner")
@@ -173,6 +173,13 @@ class Reading:
         except Exception as error:
             self.faults.append(repr(error))
             raise
+
+    def _poll(self) -> list[Record]:
+        try:
+            return self.consumer.poll(timeout_ms=50)
+        except Unavailable:
+            self._stopping.wait(0.1)
+            return []
 
     def _begin(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         for place in places:

@@ -41,6 +41,8 @@ class TestPostgresOutage(OutageConformance):
 @pytest.mark.enable_socket
 @pytest.mark.services("kafka")
 class TestKafkaOutage(OutageConformance):
+    kills = 1  # it takes its time to come back
+
     @pytest.fixture
     def server(self, kafka_server: KafkaServer) -> KafkaServer:
         return kafka_server
