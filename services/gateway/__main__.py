@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import asynccontextmanager
@@ -46,6 +47,7 @@ def run(role: str) -> None:
     """Run the gateway until a signal."""
     settings = load(GatewaySettings)
     diagnostics.configure(role, settings)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # we say ourselves where we listen and who asks what
     if not is_loopback(settings.gateway_host) and not settings.https:
         log.warning("passwords and positions cross the network unencrypted: set XIANGTONG_GATEWAY_CERTIFICATE")
     asyncio.run(serve(settings))

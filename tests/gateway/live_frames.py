@@ -67,6 +67,7 @@ class Screen:
     alarms: dict[str, dict[str, Any]] = field(default_factory=dict)
     frames: list[Frame] = field(default_factory=list)
     alarm_number: int = 0
+    live: bool = True
 
     async def say(self, message: dict[str, Any]) -> None:
         await self.socket.send(json.dumps(message))
@@ -93,6 +94,9 @@ class Screen:
     def _hear_text(self, message: dict[str, Any]) -> None:
         if message["type"] == "vehicles":
             self.plates.update(zip(message["vehicle_ids"], message["plates"], strict=True))
+            return
+        if message["type"] == "source":
+            self.live = message["live"]
             return
         assert message["type"] == "alarms"
         if message["snapshot"]:

@@ -45,6 +45,11 @@ class LiveHub:
         self._learn_again: set[int] = set()
         self._lost: set[str] = {"positions", "alarms"}
 
+    @property
+    def live(self) -> bool:
+        """Whether what is here is up to date."""
+        return not self._lost
+
     def check_alive(self) -> None:
         """Raise when a loop has ended, which only a fault of ours can do."""
         for task in self.tasks:
@@ -104,6 +109,7 @@ class LiveHub:
             finally:
                 call.cancel()
             self._lost.add(name)
+            self._wake()
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, RETRY_DELAY_S_MAX)
 
@@ -150,7 +156,9 @@ class LiveHub:
             self.table.learn([tracked.vehicle for tracked in await self._api.tracked(ids.tolist())])
 
     def _found(self, name: str) -> None:
-        self._lost.discard(name)
+        if name in self._lost:
+            self._lost.discard(name)
+            self._wake()
         if not self._lost:
             self.ready.set()
 

@@ -10,7 +10,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from common.errors import InvalidInput, Violation
 
-CHARACTERS_MIN = 10
+CHARACTERS_MIN = 12
 DIFFERENT_CHARACTERS_MIN = 5
 TEMPORARY_BYTES = 12
 HASHES_AT_ONCE = 2  # each takes 64 MiB and a processor for a twentieth of a second

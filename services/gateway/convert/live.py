@@ -123,6 +123,11 @@ def alarms_text(alarms: list[dict[str, Any]], *, snapshot: bool, number: int) ->
     return _text({"type": "alarms", "snapshot": snapshot, "alarms": alarms, "alarm_number": number})
 
 
+def source_text(*, live: bool) -> str:
+    """A text frame that says whether what a browser sees is up to date."""
+    return _text({"type": "source", "live": live})
+
+
 def said(text: str) -> LiveView | LiveSeen:
     """What a browser says. Raises InvalidInput."""
     try:

@@ -18,7 +18,7 @@ from services.gateway.adapters.live_browser import NONE, Browser
 from services.gateway.adapters.live_hub import LiveHub
 from services.gateway.adapters.sessions import Sessions
 from services.gateway.convert.bodies import LiveSeen, LiveView, Resume
-from services.gateway.convert.live import FrameKind, frame, said, view_of
+from services.gateway.convert.live import FrameKind, frame, said, source_text, view_of
 from services.gateway.server.guard import permitted, refusal_of
 from services.gateway.server.origins import check_origin
 from services.gateway.server.parts import parts_of, refused
@@ -30,6 +30,7 @@ UNSEEN_FRAMES_MAX = 2
 HEARTBEAT_S = 10.0
 LOOK_AROUND_S = 1.0  # how often a stream without news looks at its clock
 SESSION_CHECK_S = 5.0
+READY_S_MAX = 5.0
 SAYINGS_PER_S = 20.0
 REASON_CHARACTERS_MAX = 40  # a close frame takes 123 bytes, and a character up to three
 
@@ -93,6 +94,7 @@ class LiveStream:
         self._unseen: deque[tuple[int, float]] = deque()
         self._told_s = clock.monotonic_s()
         self._ended = False
+        self._told_live = True
 
     def end(self) -> None:
         """The session is over."""
@@ -156,9 +158,7 @@ class LiveStream:
                     await self._awake.wait()
             self._awake.clear()
             self._check_ends()
-            for text in self._hub.news.after(self._alarm_number):
-                await self._send(text)
-            self._alarm_number = self._hub.news.number
+            await self._tell_texts()
             if browser.behind and len(self._unseen) < UNSEEN_FRAMES_MAX:
                 telling = browser.next_telling(self._clock.now_ms())
                 await self._send(telling.text)
@@ -169,6 +169,14 @@ class LiveStream:
             elif self._clock.monotonic_s() - self._told_s >= HEARTBEAT_S:
                 await self._send(self._heartbeat(browser))
                 self._expect_seen(browser)
+
+    async def _tell_texts(self) -> None:
+        if self._told_live != self._hub.live:
+            self._told_live = self._hub.live
+            await self._send(source_text(live=self._told_live))
+        texts, self._alarm_number = self._hub.news.after(self._alarm_number), self._hub.news.number
+        for text in texts:
+            await self._send(text)
 
     async def _first_view(self) -> Browser:
         deadline_s = self._clock.monotonic_s() + FIRST_VIEW_S_MAX
@@ -231,7 +239,7 @@ async def live_stream(socket: WebSocket) -> None:
     try:
         if len(parts.streams.open) >= parts.settings.gateway_browsers_max:
             raise Closing(TRY_LATER, "too many live streams")
-        await parts.hub.ready.wait()
+        await _wait_until_ready(parts.hub)
         stream = LiveStream(socket, parts.hub, parts.clock, person.session)
         with _counted(parts.streams, parts.hub, stream), metrics.watchers.labels("browser").track_inprogress():
             await stream.run()
@@ -239,6 +247,14 @@ async def live_stream(socket: WebSocket) -> None:
         await _close(socket, closing)
     except WebSocketDisconnect:
         pass
+
+
+async def _wait_until_ready(hub: LiveHub) -> None:
+    try:
+        async with asyncio.timeout(READY_S_MAX):
+            await hub.ready.wait()
+    except TimeoutError:
+        raise Closing(TRY_LATER, "the api is away") from None
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from starlette.datastructures import Headers
@@ -14,7 +16,8 @@ from common.metrics import registry
 from services.gateway.server.edge import BODY_BYTES_MAX, security_headers
 from services.gateway.server.origins import check_origin
 from services.gateway.settings import GatewaySettings
-from tests.gateway.gateway_serving import Gateway, reason, running_gateway
+from tests.common.infra.certificates import Authority
+from tests.gateway.gateway_serving import PASSWORD, Gateway, reason, running_gateway
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.services("postgres", "redis")]
 
@@ -144,3 +147,29 @@ async def test_the_map_is_as_set(gateway: Gateway) -> None:
     client = await gateway.signed_in("operator")
     none = {"kind": "none", "urls": [], "datum": "WGS84", "attribution": "", "zoom_max": 18}
     assert (await client.get("/api/map/config")).json() == none
+
+
+@pytest.mark.parametrize(("proxies", "address"), [(None, "127.0.0.1"), ("127.0.0.1", "203.0.113.9")])
+async def test_where_people_come_from_is_believed_of_known_proxies_only(
+    postgres_url: str, redis_url: str, proxies: str | None, address: str
+) -> None:
+    async with running_gateway(postgres_url, redis_url, gateway_proxies=proxies) as gateway:
+        await gateway.add_account("li", "auditor")
+        client = await gateway.browser(**{"X-Forwarded-For": "203.0.113.9"})
+        await client.post("/api/sign-in", json={"name": "li", "password": PASSWORD})
+        assert (await client.get("/api/audit")).json()["entries"][0]["address"] == address
+
+
+async def test_with_a_certificate_browsers_come_over_https(postgres_url: str, redis_url: str, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("localhost")
+    async with running_gateway(
+        postgres_url, redis_url, gateway_certificate=certificate, gateway_private_key=key
+    ) as gateway:
+        await gateway.add_account("li", "auditor")
+        origin = f"https://localhost:{gateway.port}"
+        trust = ssl.create_default_context(cafile=str(authority.certificate_path))
+        async with httpx.AsyncClient(base_url=origin, headers={"Origin": origin}, verify=trust) as client:
+            response = await client.post("/api/sign-in", json={"name": "li", "password": PASSWORD})
+            assert response.headers["set-cookie"].startswith("__Host-xiangtong_session=")
+            assert (await client.get("/api/me")).status_code == 200

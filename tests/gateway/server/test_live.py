@@ -255,6 +255,29 @@ async def test_a_foreign_page_and_a_stranger_are_refused_before_it_opens(
     assert json.loads(refusal.value.response.body)["reason"] in ("FOREIGN_ORIGIN", "NOT_AUTHENTICATED")
 
 
+async def test_a_browser_is_told_when_the_api_is_lost_and_found(gateway: Gateway) -> None:
+    async with gateway.socket(await gateway.signed_in("operator")) as socket:
+        screen = Screen(socket)
+        await screen.say(VIEW)
+        await until(screen, lambda: screen.frames)
+        gateway.parts.hub._lost.add("positions")
+        gateway.parts.hub._wake()
+        await until(screen, lambda: not screen.live)
+        await moved(gateway, "湘A70014")
+        await until(screen, lambda: screen.live)
+
+
+async def test_without_an_api_a_browser_is_asked_to_come_later(
+    postgres_url: str, redis_url: str, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "READY_S_MAX", 0.2)
+    async with (
+        running_gateway(postgres_url, redis_url, gateway_api=f"127.0.0.1:{free_port}") as gateway,
+        gateway.socket(await gateway.signed_in("operator")) as socket,
+    ):
+        assert (await closed(Screen(socket))).code == live.TRY_LATER
+
+
 async def test_beyond_as_many_streams_as_are_set_one_is_asked_to_come_later(postgres_url: str, redis_url: str) -> None:
     async with running_gateway(postgres_url, redis_url, gateway_browsers_max=1) as gateway:
         client = await gateway.signed_in("operator")
