@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import multiprocessing
 import os
@@ -13,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.results import Result
+from bench.results import Result, outcomes
 
 BENCHES = (
     "decode",
@@ -48,12 +47,7 @@ def main(only: str | None) -> int:
 def measured(slug: str) -> list[Result]:
     """The results of one benchmark, in a process of its own so that none warms or burdens another."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_run, (slug,))
-
-
-def _run(slug: str) -> list[Result]:
-    outcome = importlib.import_module(f"bench.{slug.replace('-', '_')}").run()
-    return outcome if isinstance(outcome, list) else [outcome]
+        return pool.apply(outcomes, (slug,))
 
 
 def _write(results: list[Result]) -> None:
