@@ -267,7 +267,7 @@ class Links:
 
     def settle(self, link: Link) -> None:
         """Pause or resume reading as the bounds demand."""
-        if link.ended is not None or link.row < 0:
+        if link.ended is not None or link.row < 0 or link.transport.is_closing():
             self._paused.discard(link)
             return
         must_wait = (
