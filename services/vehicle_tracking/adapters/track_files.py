@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,8 +17,17 @@ from common.infra.archive import Archive
 from common.infra.log import TopicPartition
 from common.metrics import metrics, timed
 from services.vehicle_tracking.adapters.changes import Change, Pool, connected, read
-from services.vehicle_tracking.domain.positions import Int32s, PositionBatch, joined
-from services.vehicle_tracking.domain.tracks import archive_order
+from services.vehicle_tracking.domain.positions import Int32s, Int64s, PositionBatch, batch, joined
+from services.vehicle_tracking.domain.tracks import (
+    RESEND_MS_MAX,
+    Marks,
+    Rows,
+    Written,
+    archive_order,
+    copies,
+    marks,
+    recent,
+)
 
 ROW_GROUP_ROWS = 32_768  # a track of one vehicle reads one or two of these from a file
 _INSTANT = pa.timestamp("ms", tz="UTC")
@@ -41,6 +51,20 @@ SCHEMA = pa.schema(
         ("items", pa.binary()),
     ]
 )
+_MEASURED = {
+    "vehicle_id": "vehicle_ids",
+    "fix_time": "fix_times_ms",
+    "longitude_e7": "longitudes_e7",
+    "latitude_e7": "latitudes_e7",
+    "speed_01kmh": "speeds_01kmh",
+    "heading_deg": "headings_deg",
+    "altitude_m": "altitudes_m",
+    "alarm_word": "alarm_words",
+    "status_word": "status_words",
+    "odometer_01km": "odometers_01km",
+    "recorder_speed_01kmh": "recorder_speeds_01kmh",
+    "video_alarm_word": "video_alarm_words",
+}
 _DICTIONARY = ["vehicle_id", "alarm_word", "status_word", "source", "video_alarm_word", "quality_flags", "items"]
 _DELTA = {
     name: "DELTA_BINARY_PACKED"
@@ -86,23 +110,36 @@ class TrackFile:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """The newest files of a partition, newest first, as this owner wrote them up to `end_offset`."""
+
+    epoch: int
+    end_offset: int
+    files: Sequence[Written]
+
+
 class TrackFiles:
     """Writes track files and finds them. Thread-safe."""
 
     def __init__(self, pool: Pool, archive: Archive) -> None:
         self._pool = pool
         self._archive = archive
+        self._recent: dict[TopicPartition, _Recent] = {}
 
     def write(self, part: TrackPart) -> None:
-        """Store the positions of `part`, then its row of the manifest, in place of rows it overlaps. Repeating it
-        changes nothing. Raises NotAllowedNow when the partition has another owner by now."""
+        """Store the positions of `part`, but for copies of what the files before it say, then its row of the manifest,
+        in place of rows it overlaps. Repeating it changes nothing. Raises NotAllowedNow when the partition has another
+        owner by now."""
         if not part.batches:
             return
         check_owner(self._pool, part.place, part.epoch)
+        earlier = self._earlier(part)
         with timed(metrics.archive_seconds):
-            table = table_of(part)
+            table, written = table_of(part, earlier)
             self._archive.write(path_of(part.place, part.start_offset), parquet(table))
         self._note(part, table)
+        self._recent[part.place] = _Recent(part.epoch, part.end_offset, [written, *earlier])
         metrics.archived_positions.inc(table.num_rows)
 
     def find(self, place: TopicPartition, *, start_ms: int, end_ms: int) -> tuple[list[TrackFile], int | None]:
@@ -116,8 +153,26 @@ class TrackFiles:
         )  # fmt: skip
         return [TrackFile(*row[:3]) for row in rows if row[3]], rows[-1][1] if rows else None
 
+    def _earlier(self, part: TrackPart) -> list[Written]:
+        """What the files before `part` say, newest first, as far back as copies may come from: as this owner remembers
+        it, else as the files say."""
+        known = self._recent.get(part.place)
+        remembered = known is not None and (known.epoch, known.end_offset) == (part.epoch, part.start_offset)
+        files = known.files if known is not None and remembered else self._read_back(part)
+        return list(recent(files, since_ms=min(b.received_time_ms for b in part.batches) - RESEND_MS_MAX))
+
+    def _read_back(self, part: TrackPart) -> Iterator[Written]:
+        paths = read(
+            self._pool,
+            "SELECT path FROM track_files WHERE topic = %s AND partition = %s AND end_offset <= %s"
+            " ORDER BY start_offset DESC",
+            *part.place, part.start_offset,
+        )  # fmt: skip
+        return (written_in(self._archive.read(path)) for (path,) in paths)
+
     def _note(self, part: TrackPart, table: pa.Table) -> None:
         times = table.column("fix_time").cast(pa.int64()).to_numpy()
+        times = times if len(times) else np.zeros(1, np.int64)  # every row is a copy: no fix is looked for here
         with connected(self._pool) as connection, connection.transaction():
             writing = Change(connection, "engine")
             lock_owner(writing, part.place, part.epoch)
@@ -152,12 +207,32 @@ def lock_owner(writing: Change, place: TopicPartition, epoch: int) -> None:
     _expect(place, epoch, rows[0][0] if rows else None)
 
 
-def table_of(part: TrackPart) -> pa.Table:
-    """The positions of `part` as a file holds them."""
-    positions = joined(part.batches)
+def table_of(part: TrackPart, earlier: Sequence[Written]) -> tuple[pa.Table, Written]:
+    """The positions of `part` as a file holds them, without copies of what files before it say; and what it says."""
+    positions, flags = joined(part.batches), np.concatenate(part.flags)
     received_ms = np.repeat(
         np.array([batch.received_time_ms for batch in part.batches], np.int64), [len(batch) for batch in part.batches]
     )
+    said = marks(positions)
+    order = archive_order(positions, said)
+    order = order[~copies(said[order], flags[order], earlier)]
+    written = Written(np.sort(said[order]), int(received_ms[order].max(initial=0)))
+    return _table(positions, received_ms, flags, order), written
+
+
+def written_in(content: bytes) -> Written:
+    """What a file says."""
+    table = pq.read_table(BytesIO(content), columns=[*_MEASURED, "received_time"])
+    received_ms = table.column("received_time").cast(pa.int64()).to_numpy()
+    return Written(np.sort(_marks_in(table)), int(received_ms.max(initial=0)))
+
+
+def _marks_in(table: pa.Table) -> Marks:
+    columns = {ours: table.column(name).cast(pa.int64()).to_numpy() for name, ours in _MEASURED.items()}
+    return marks(batch(0, **columns))
+
+
+def _table(positions: PositionBatch, received_ms: Int64s, flags: Int32s, order: Rows) -> pa.Table:
     columns: list[NDArray[Any]] = [
         positions.vehicle_ids,
         positions.fix_times_ms,
@@ -173,9 +248,8 @@ def table_of(part: TrackPart) -> pa.Table:
         positions.odometers_01km,
         positions.recorder_speeds_01kmh,
         positions.video_alarm_words,
-        np.concatenate(part.flags),
+        flags,
     ]
-    order = archive_order(positions)
     arrays = [
         pa.array(column[order]).cast(field.type) for column, field in zip(columns, list(SCHEMA)[:-1], strict=True)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from services.vehicle_tracking.adapters.track_files import TrackFiles, path_of
 from services.vehicle_tracking.adapters.tracks import Tracks
 from services.vehicle_tracking.convert.positions import encode
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
+from services.vehicle_tracking.domain.quality import Quality
+from services.vehicle_tracking.domain.tracks import RESEND_MS_MAX
 from services.vehicle_tracking.flows.ports import Part
 from tests.vehicle_tracking.memory_log import MemoryLog
 from tests.vehicle_tracking.server.api_serving import migrated_pool
@@ -105,6 +108,52 @@ def test_a_file_that_is_written_again_holds_each_position_once(pool: Pool, archi
     rows = read(pool, "SELECT start_offset, end_offset, position_count FROM track_files")
     assert rows == [(0, 3, 3)]
     assert seconds(pool, archive, log_of()) == [1, 2, 3]
+
+
+def archived(pool: Pool, archive: Archive) -> list[list[int]]:
+    """The seconds in each file of the manifest."""
+    paths = read(pool, "SELECT path FROM track_files ORDER BY start_offset")
+    tables = [pq.read_table(archive.full_path(path), partitioning=None) for (path,) in paths]
+    return [table.column("longitude_e7").to_pylist() for table in tables]
+
+
+def resent(start: int, *batches: PositionBatch, epoch: int = 1) -> Part:
+    """A part that the engine has judged to be out of order."""
+    made = part(start, *batches, epoch=epoch)
+    return replace(made, flags=[np.full(len(b), int(Quality.OUT_OF_ORDER), np.int32) for b in batches])
+
+
+def test_what_a_terminal_sends_again_is_archived_once_though_a_file_ended_between(pool: Pool, archive: Archive) -> None:
+    Checkpoints(pool, archive).claim(PLACE, oldest_offset=0)
+    files = TrackFiles(pool, archive)
+    files.write(part(0, fixes(5, 1, 2)))
+    files.write(part(1, fixes(5, 3)))
+    files.write(resent(2, fixes(5, 2, 3), fixes(5, 0)))
+    files.write(resent(4, fixes(5, 0, 1, 2, 3)))
+    assert archived(pool, archive) == [[1, 2], [3], [0], []]
+    assert seconds(pool, archive, log_of()) == [0, 1, 2, 3]
+
+
+def test_a_new_owner_knows_what_the_files_say(pool: Pool, archive: Archive) -> None:
+    checkpoints = Checkpoints(pool, archive)
+    first = checkpoints.claim(PLACE, oldest_offset=0)
+    files = TrackFiles(pool, archive)
+    files.write(part(0, fixes(5, 1, 2), epoch=first.epoch))
+    checkpoints.save(PLACE, b"", next_offset=1, epoch=first.epoch)
+    files.write(part(1, fixes(5, 3), epoch=first.epoch))
+    second = checkpoints.claim(PLACE, oldest_offset=0)
+    for owner in (TrackFiles(pool, archive), files):  # one of another process, and one that has lost it in between
+        owner.write(resent(1, fixes(5, 3), fixes(5, 2, 3), epoch=second.epoch))
+        assert archived(pool, archive) == [[1, 2], [3]]
+
+
+def test_a_copy_that_comes_much_later_than_terminals_resend_is_stored(pool: Pool, archive: Archive) -> None:
+    Checkpoints(pool, archive).claim(PLACE, oldest_offset=0)
+    files = TrackFiles(pool, archive)
+    files.write(part(0, fixes(5, 1)))
+    files.write(resent(1, replace(fixes(5, 1), received_time_ms=9_000_001 + RESEND_MS_MAX)))
+    assert archived(pool, archive) == [[1], [1]]
+    assert seconds(pool, archive, log_of()) == [1]
 
 
 def test_files_are_ordered_by_vehicle_and_time(pool: Pool, archive: Archive, tmp_path: Path) -> None:
