@@ -7,6 +7,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
+from functools import reduce
+from operator import xor
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ import numpy as np
 import typer
 
 from services.vehicle_tracking.terminals.jt808 import frames, parts
+from services.vehicle_tracking.terminals.jt808.answers import enclosed
 from services.vehicle_tracking.terminals.jt808.columns import Decoded
 from services.vehicle_tracking.terminals.jt808.description import frame_described
 from services.vehicle_tracking.terminals.jt808.explanation import explained
@@ -25,6 +28,7 @@ STDIN = Path("-")
 Report = dict[str, object]
 
 app = typer.Typer(help="Tools for JT/T 808 terminals.", no_args_is_help=True)
+_ESCAPED = re.compile(rb"[\x7d\x7e]")
 _FILLING = re.compile(r"[\s:,_-]|(?<![0-9a-fA-F])0[xX]")
 
 
@@ -46,7 +50,8 @@ def decode(
 
     \b
     A line holds one or several frames; spaces, colons, commas and 0x between the digits are skipped, empty lines and
-    lines that begin with # too. A line that does not begin with 7e is taken as one frame without its delimiters.
+    lines that begin with # too. A line that does not begin with 7e is taken as one frame without its delimiters; one
+    whose escapes were undone already is read too, with a note.
 
     \b
     Each JSON line has `line` (of the input) and either the header, the fields of the body by their names in their
@@ -83,9 +88,12 @@ def reports(lines: Iterable[str]) -> Iterator[Report]:
             continue
         octets = bytes.fromhex(text)
         stream = octets if octets.startswith(b"\x7e") else b"\x7e" + octets.removesuffix(b"\x7e") + b"\x7e"
-        decoded = frames.decode_one(stream)
+        decoded, note = frames.decode_one(stream), {}
+        if not len(decoded.frames) and _escapes_undone(stream):
+            stream, note = enclosed(stream[1:-2]), {"note": "the escapes of this line had been undone 该行已去转义"}
+            decoded = frames.decode_one(stream)
         for report in [*_frame_reports(decoded, stream), *_rest_report(decoded, stream)]:
-            yield {"line": number} | report
+            yield {"line": number} | report | note
         joined = parts.joined(waiting, _parts(decoded), now_s=0)
         waiting = joined.parts
         yield from ({"line": number} | _whole_report(whole) for whole in joined.whole)
@@ -102,6 +110,12 @@ def _hex_flaw(line: str, text: str) -> str:
         column = line.index(wrong.group()) + 1
         return f"{wrong.group()!r} at column {column} is no hex digit 第{column}列不是十六进制数字"
     return "an odd number of hex digits: one is missing 十六进制位数为奇数" if len(text) % 2 else ""
+
+
+def _escapes_undone(stream: bytes) -> bool:
+    """Whether this is one frame as a program shows it that has undone the escapes already."""
+    content = stream[1:-1]
+    return stream.endswith(b"\x7e") and bool(_ESCAPED.search(content)) and reduce(xor, content) == 0
 
 
 def _frame_reports(decoded: Decoded, stream: bytes) -> Iterator[Report]:

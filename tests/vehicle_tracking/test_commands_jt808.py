@@ -78,6 +78,14 @@ def test_a_line_without_delimiters_is_one_frame_and_fillings_are_skipped() -> No
     assert bare["message_id"] == filled["message_id"] == "0x0002"
 
 
+def test_a_line_whose_escapes_were_undone_is_read_with_a_note() -> None:
+    wire = bytes.fromhex("7e01020009013900001111007d02415554482d37443745687e")
+    (report,) = read(wire.replace(b"\x7d\x02", b"\x7e").hex())
+    assert (report["authentication"]["code"], report["serial"]) == ("AUTH-7D7E", 0x7E)
+    assert "undone" in report["note"]
+    assert "note" not in read(wire.hex())[0]
+
+
 def test_what_is_no_frame_is_told_with_its_place() -> None:
     wrong, odd, open_end, empty = read("7e00zz", "7e0", "7e0002", "7e7e")
     assert wrong["rejections"][0]["words"].startswith("'z' at column 5")

@@ -77,5 +77,5 @@ def _region_code(province: int, city: int) -> str:
 
 
 def _text(raw: bytes) -> str:
-    """GBK without the padding: makers pad on either side, with NUL or space."""
-    return raw.strip(b"\0 ").decode("gbk")
+    """GBK without the padding: makers pad on either side, with NUL or space, and leave junk behind a NUL."""
+    return raw.lstrip(b"\0 ").partition(b"\0")[0].rstrip(b" ").decode("gbk")

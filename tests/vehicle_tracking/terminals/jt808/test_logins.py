@@ -27,6 +27,21 @@ def test_padding_on_either_side_and_of_either_kind_goes() -> None:
     assert (said.maker, said.model, said.terminal_number, said.plate) == ("MK", "MODEL", "ID1", "京A00001")
 
 
+def test_junk_behind_a_nul_is_no_text() -> None:
+    body = (
+        bytes(4)
+        + b"MKR\0\xff"
+        + b"M\0D".ljust(20, b"\0")
+        + b"ID\0\xfe\xff\0\0"
+        + b"\1"
+        + "京A00001".encode("gbk")
+        + b"\0\xff"
+    )
+    said = registration(body, is_2019=False)
+    assert said is not None
+    assert (said.maker, said.model, said.terminal_number, said.plate) == ("MKR", "M", "ID", "京A00001")
+
+
 def test_without_a_plate_the_text_is_the_vin() -> None:
     body = frames.register_body(Identity("13900001111", "LSVAU2180N2183294", 0))
     said = registration(body, is_2019=False)
