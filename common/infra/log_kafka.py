@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,7 @@ from common.infra.log_kafka_consumer import FETCH_BYTES_MAX, KafkaConsumer, as_r
 from common.infra.log_kafka_producer import KafkaProducer
 
 READ_TIMEOUT_S = 10.0
+POLL_S = 0.05
 IDLE_READERS_MAX = 4
 SEGMENTS_PER_RETENTION = 8  # records outlive their time by an eighth of it at most
 SEGMENT_MS_MIN = 60_000
@@ -51,7 +53,7 @@ class KafkaLog:
         for topic in topics:
             if topic.name not in there:
                 self._create(topic)
-        counts = self._partition_counts()
+        counts = self._settled_counts(topics)
         for topic in topics:
             if counts.get(topic.name) != topic.partition_count:
                 raise NotAllowedNow(
@@ -159,6 +161,15 @@ class KafkaLog:
 
     def _partition_counts(self) -> dict[str, int]:
         return {topic["name"]: len(topic["partitions"]) for topic in asked(lambda: self._admin().describe_topics())}
+
+    def _settled_counts(self, topics: Sequence[Topic]) -> dict[str, int]:
+        """The partition counts once the broker tells of all `topics`: what another process made may appear late."""
+        deadline = Deadline(READ_TIMEOUT_S)
+        while True:
+            counts = self._partition_counts()
+            if all(topic.name in counts for topic in topics) or not deadline.left_s():
+                return counts
+            time.sleep(POLL_S)
 
     def _create(self, topic: Topic) -> None:
         wanted = {topic.name: {"num_partitions": topic.partition_count, "configs": configs_of(topic)}}
