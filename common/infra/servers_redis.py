@@ -45,7 +45,7 @@ class EmbeddedRedis:
         if self.answers():
             return
         binary = _binary()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         ended = subprocess.run([str(binary), "-"], input=self._options, capture_output=True, check=False)  # noqa: S603 – our own words
         deadline_s = time.monotonic() + START_S_MAX
         while not self.answers():
