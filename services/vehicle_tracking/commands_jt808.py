@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from operator import xor
 from pathlib import Path
@@ -40,10 +39,7 @@ def tools() -> None:
 @app.command("decode")
 def decode(
     file: Annotated[
-        Path | None,
-        typer.Argument(
-            exists=True, dir_okay=False, allow_dash=True, help="lines of hex digits; without it, or -: stdin"
-        ),
+        Path | None, typer.Argument(help="lines of hex digits; without it, or with -, what comes in on stdin")
     ] = None,
 ) -> None:
     """Read frames as hex lines and print one JSON line for each. 逐行解析十六进制报文，每帧输出一行JSON。
@@ -68,11 +64,20 @@ def decode(
     echo 7e0002000001390000111100013b7e | xiangtong jt808 decode
     """
     good = True
-    with nullcontext(sys.stdin) if file is None or file == STDIN else file.open(errors="replace") as lines:
+    with _opened(file) as lines:
         for report in reports(lines):
             good &= not {"rejections", "missing_parts"} & report.keys()
             typer.echo(json.dumps(report, ensure_ascii=False))
     raise typer.Exit(0 if good else 1)
+
+
+def _opened(file: Path | None) -> AbstractContextManager[Iterable[str]]:
+    """Lines of text, with a byte order mark taken off; bytes that are no text are told as no hex."""
+    if file is None or file == STDIN:
+        return nullcontext(typer.get_text_stream("stdin", encoding="utf-8-sig", errors="replace"))
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no file {file} 文件不存在")
+    return file.open(encoding="utf-8-sig", errors="replace")
 
 
 def reports(lines: Iterable[str]) -> Iterator[Report]:

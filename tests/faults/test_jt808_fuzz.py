@@ -25,9 +25,7 @@ RARE = {Reason.PART_TIMEOUT.name, Reason.PART_BOUNDS.name}  # a short run need n
 
 
 def test_a_slice_of_mutated_frames_is_survived_within_memory() -> None:
-    seed = random.randrange(2**32)
-    sys.stdout.write(f"seed {seed}\n")
-    rng = random.Random(seed)
+    rng = seeded()
     contents, fuzzer = corpus(rng), Fuzzer(rng)
     for _ in range(0, SLICE - TRACED, TICK_FRAMES):
         fuzzer.tick([mutant(rng, contents) for _ in range(TICK_FRAMES)])
@@ -45,9 +43,7 @@ def test_a_slice_of_mutated_frames_is_survived_within_memory() -> None:
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
 def test_a_million_mutated_frames_are_survived_without_growth() -> None:
-    seed = int(os.environ.get("FUZZ_SEED", random.randrange(2**32)))
-    sys.stdout.write(f"seed {seed}: FUZZ_SEED={seed} repeats it\n")
-    rng = random.Random(seed)
+    rng = seeded()
     contents, fuzzer, process = corpus(rng), Fuzzer(rng), psutil.Process()
     sizes = []
     for count in range(0, ALL, TICK_FRAMES):
@@ -76,7 +72,7 @@ def test_mutants_among_any_bytes_are_survived(seed: int, noise: list[bytes], mut
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
 def test_compiled_code_reads_and_writes_within_its_arrays(tmp_path: Path) -> None:
-    seed = random.randrange(2**32)
+    seed = seeded().randrange(2**32)
     environment = os.environ | {
         "NUMBA_BOUNDSCHECK": "1",
         "NUMBA_CACHE_DIR": str(tmp_path),
@@ -84,7 +80,7 @@ def test_compiled_code_reads_and_writes_within_its_arrays(tmp_path: Path) -> Non
     }
     run = [sys.executable, "-m", "tests.faults.jt808_fuzzer", str(seed), str(CHECKED)]
     done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1700, check=False)
-    sys.stdout.write(f"seed {seed}, bounds checked: {done.stdout}{done.stderr[-2000:]}\n")
+    sys.stdout.write(f"bounds checked: {done.stdout}{done.stderr[-2000:]}\n")
     assert done.returncode == 0
 
 
@@ -107,6 +103,13 @@ def test_the_bounds_are_really_checked(tmp_path: Path) -> None:
         check=False,
     )
     assert "IndexError" in done.stderr
+
+
+def seeded() -> random.Random:
+    """A source that another run can have again."""
+    seed = int(os.environ.get("FUZZ_SEED", random.randrange(2**32)))
+    sys.stdout.write(f"FUZZ_SEED={seed} repeats this run\n")
+    return random.Random(seed)
 
 
 def complete(tally: Tally, *, at_least: int) -> None:

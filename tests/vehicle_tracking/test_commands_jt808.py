@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from services.vehicle_tracking.commands_jt808 import app, reports
 from simulation import frames
 from simulation.frames import Identity
+from tests.faults.jt808_fuzzer import corpus, mutant
 
 TERMINAL = Identity("13900001111", "湘A12345", 2)
 LOCATION_2019 = (
@@ -117,6 +121,36 @@ def test_the_command_reads_files_and_the_input_and_fails_on_rejections(tmp_path:
     assert (bad.exit_code, json.loads(bad.output)["line"]) == (1, 1)
 
 
+def test_a_file_that_is_not_there_is_told() -> None:
+    out = CliRunner().invoke(app, ["decode", "nowhere.txt"])
+    assert (out.exit_code, "there is no file nowhere.txt" in out.output) == (2, True)
+
+
 def test_the_help_says_what_comes_out() -> None:
     out = CliRunner().invoke(app, ["decode", "--help"]).output
     assert "rejections" in out and "joined" in out and "Exit code" in out
+
+
+def test_a_byte_order_mark_and_bytes_that_are_no_text_do_no_harm(tmp_path: Path) -> None:
+    file = tmp_path / "capture.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + LOCATION_2019.encode() + b"\r\n\xff\xfe\n")
+    for arguments, given_input in ((["decode", str(file)], None), (["decode", "-"], file.read_bytes())):
+        out = CliRunner().invoke(app, arguments, input=given_input)
+        good, bad = (json.loads(line) for line in out.stdout.splitlines())
+        assert (good["serial"], bad["rejections"][0]["reason"], out.exit_code) == (516, "NOT_HEX", 1)
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.text(max_size=40), st.binary(max_size=90).map(bytes.hex)), max_size=5))
+def test_no_line_is_a_crash(lines: list[str]) -> None:
+    numbers = {report["line"] for report in read(*lines) if "line" in report}
+    filled = {number for number, line in enumerate(lines, 1) if line.strip(" \t:,_-") and line.isascii()}
+    assert {number for number in filled if lines[number - 1].isalnum()} <= numbers
+
+
+def test_no_mutant_is_a_crash() -> None:
+    rng = random.Random(808)
+    contents = corpus(rng)
+    lines = [mutant(rng, contents).hex() for _ in range(3000)]
+    told = {report["line"] for report in read(*lines) if "line" in report}
+    assert told == {number for number, line in enumerate(lines, 1) if line}

@@ -18,18 +18,21 @@ PADDING_BYTES = 32  # the decoder copies blocks: this much room follows what is 
 class Reason(IntEnum):
     """Why a frame, or a position in a frame, could not be used. The list is closed."""
 
-    SHORT = 1
-    TOO_LONG = 2
-    ESCAPE = 3
+    # The frame, whose header is no use: it cannot be answered.
+    SHORT = 1  # fewer bytes than a header and a check byte
+    TOO_LONG = 2  # more bytes than a correct frame can have
+    ESCAPE = 3  # 7d before anything but 01 and 02
     CHECKSUM = 4
-    LENGTH_MISMATCH = 5
-    PHONE = 6
+    LENGTH_MISMATCH = 5  # what came fits the header of no edition
+    PHONE = 6  # digits that are none, or more than 18
+    # The body under a good header, or one item of a batch.
     ENCRYPTED = 7
     BODY_SHORT = 8
-    BCD_TIME = 9
-    COORDINATE = 10
-    PART_INDEX = 11
-    BATCH_ITEM = 12
+    BCD_TIME = 9  # no time of this century
+    COORDINATE = 10  # off the globe, and said to be positioned
+    PART_INDEX = 11  # 0, or more than there are parts
+    BATCH_ITEM = 12  # runs past the end of the body
+    # Parts of a message that came to nothing.
     PART_BOUNDS = 13
     PART_TIMEOUT = 14
 
