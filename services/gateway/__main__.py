@@ -29,6 +29,7 @@ from services.gateway.server.parts import Parts
 from services.gateway.settings import GatewaySettings
 
 CHECK_S = 3.0
+CONNECTIONS_MAX = 5000  # besides live streams; more get 503 at once
 SOCKET_MESSAGE_BYTES_MAX = 64 * 1024  # a view with every filter full
 
 log = diagnostics.logger(__name__)
@@ -128,6 +129,7 @@ def _uvicorn_config(app: ASGIApp, settings: GatewaySettings) -> uvicorn.Config:
         ws="websockets-sansio",
         ws_max_size=SOCKET_MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,  # compressing for each browser costs more than positions gain
+        limit_concurrency=CONNECTIONS_MAX + settings.gateway_browsers_max,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from common.infra.settings import GrpcSettings, Port, ReadableFile
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def _addresses(value: str) -> str:
     for address in value.split(","):
@@ -99,6 +101,11 @@ class GatewaySettings(GrpcSettings):
         """Where the api role listens. A role that listens on every address is on this machine's loopback too."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.api_host, self.api_host)  # noqa: S104 – compared, not bound
         return self.gateway_api or f"{host}:{self.api_port}"
+
+    @property
+    def console_folder(self) -> Path:
+        """Where the built console is: as set, else beside the code, wherever this was started from."""
+        return self.gateway_console if self.gateway_console.exists() else ROOT / self.gateway_console
 
     @property
     def https(self) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from common.infra.settings import load
-from services.gateway.settings import GatewaySettings
+from services.gateway.settings import ROOT, GatewaySettings
 
 
 def test_the_api_is_on_this_machine_unless_said_otherwise() -> None:
@@ -13,6 +15,14 @@ def test_the_api_is_on_this_machine_unless_said_otherwise() -> None:
     assert GatewaySettings(api_host="0.0.0.0").api_address == "127.0.0.1:50051"
     assert GatewaySettings(api_host="::", api_port=7).api_address == "[::1]:7"
     assert GatewaySettings(gateway_api="tracking-api:50051", api_host="0.0.0.0").api_address == "tracking-api:50051"
+
+
+def test_the_console_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert GatewaySettings().console_folder == ROOT / "web" / "dist"
+    (tmp_path / "mine").mkdir()
+    assert GatewaySettings(gateway_console=Path("mine")).console_folder == Path("mine")
+    assert GatewaySettings(gateway_console=tmp_path / "no").console_folder == tmp_path / "no"
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from common.errors import InvalidInput, Violation
+from common.errors import InvalidInput, TooMuch, Violation
 
 CHARACTERS_MIN = 12
 DIFFERENT_CHARACTERS_MIN = 5
 TEMPORARY_BYTES = 12
 HASHES_AT_ONCE = 2  # each takes 64 MiB and a processor for a twentieth of a second
+WAITING_MAX = 50  # a flood of sign-ins must not queue up without end
 
 
 class Passwords:
@@ -22,22 +25,34 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._gate = asyncio.Semaphore(HASHES_AT_ONCE)
+        self._waiting = 0
         self._nobody = self._hasher.hash(secrets.token_urlsafe())
 
     async def hashed(self, password: str) -> str:
         """The hash to be stored."""
-        async with self._gate:
+        async with self._turn():
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def matches(self, password: str, password_hash: str | None) -> bool:
         """Whether `password` is the one. None (no such account) takes as long as a wrong one."""
-        async with self._gate:
+        async with self._turn():
             found = await asyncio.to_thread(self._verify, password, password_hash or self._nobody)
         return found and password_hash is not None
 
     def outdated(self, password_hash: str) -> bool:
         """Whether the hash was made at other costs than today's."""
         return self._hasher.check_needs_rehash(password_hash)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._waiting >= WAITING_MAX:
+            raise TooMuch("TOO_MANY_REQUESTS", "too many people sign in at once; try again")
+        self._waiting += 1
+        try:
+            async with self._gate:
+                yield
+        finally:
+            self._waiting -= 1
 
     def _verify(self, password: str, password_hash: str) -> bool:
         try:

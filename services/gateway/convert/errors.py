@@ -14,6 +14,7 @@ from common.infra import grpc_errors
 
 INTERNAL_STATUS = 500
 PLACES = ("body", "query", "path")  # where a value stood is no part of its name
+OUTER_NAMES = ("fence.", "filter.")  # fields of the api's requests that browsers send the inside of
 
 _STATUSES = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -76,7 +77,7 @@ def refusal_of_call(error: grpc.aio.AioRpcError) -> Refusal:
         status=status,
         reason=info.reason or code.name,
         message=error.details() or code.name,
-        fields={violation.field: violation.description for violation in bad_request.field_violations},
+        fields={_inner(violation.field): violation.description for violation in bad_request.field_violations},
         retry_after_ms=retry.retry_delay.ToMilliseconds() if retry.HasField("retry_delay") else None,
     )
 
@@ -108,6 +109,12 @@ def _details(error: grpc.aio.AioRpcError) -> _Details | None:
                     detail.Unpack(message)
             return found
     return None
+
+
+def _inner(field_name: str) -> str:
+    for outer in OUTER_NAMES:
+        field_name = field_name.removeprefix(outer)
+    return field_name
 
 
 def _path(location: tuple[Any, ...]) -> str:

@@ -49,7 +49,7 @@ async def console_file(request: Request, path: str) -> Response:
     """A file of the console, or its index page."""
     if path == "api" or path.startswith("api/"):
         raise HTTPException(404)
-    folder = parts_of(request).settings.gateway_console
+    folder = parts_of(request).settings.console_folder
     found = await asyncio.to_thread(find_file, folder, path)
     if found is None and "." in path.rpartition("/")[2]:
         raise HTTPException(404)

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from common import ids
-from common.errors import DomainError, NotAuthenticated, NotPermitted
+from common.errors import DomainError, NotAuthenticated, NotPermitted, Unavailable
 from common.infra import diagnostics
 from services.gateway.adapters.sessions import Person
 from services.gateway.convert.errors import (
@@ -73,6 +73,10 @@ async def permitted(connection: HTTPConnection, roles: frozenset[str]) -> Person
 def refusal_of(error: Exception) -> Refusal:
     """The refusal that an error means."""
     match error:
+        case Unavailable():  # the message may name hosts, which are nobody's business
+            log.warning("unavailable", reason=error.reason, error=error.message)
+            message = "a server that this stands on does not answer; try again"
+            return Refusal(503, error.reason, message, retry_after_ms=error.retry_after_ms)
         case DomainError():
             return refusal_of_domain(error)
         case grpc.aio.AioRpcError():

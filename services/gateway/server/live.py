@@ -23,6 +23,7 @@ from services.gateway.server.guard import permitted, refusal_of
 from services.gateway.server.origins import check_origin
 from services.gateway.server.parts import parts_of, refused
 from services.gateway.server.rates import Rates
+from services.gateway.server.routes import ALL
 
 FIRST_VIEW_S_MAX = 10.0
 SEEN_S_MAX = 30.0  # a browser that has drawn nothing for so long is gone, or will never catch up
@@ -35,7 +36,6 @@ SAYINGS_PER_S = 20.0
 REASON_CHARACTERS_MAX = 40  # a close frame takes 123 bytes, and a character up to three
 
 UNREADABLE, SIGNED_OUT, TOO_SLOW, TRY_LATER = 4400, 4401, 4408, 1013
-ALL = frozenset({"operator", "admin", "auditor"})
 
 log = diagnostics.logger(__name__)
 

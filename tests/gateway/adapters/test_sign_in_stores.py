@@ -144,6 +144,14 @@ async def test_a_password_matches_only_itself_and_nobody_has_none() -> None:
     assert not store.outdated(hashed) and passwords.Passwords(PasswordHasher()).outdated(hashed)
 
 
+async def test_a_flood_of_sign_ins_does_not_queue_up_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "WAITING_MAX", 3)
+    store = passwords.Passwords(CHEAP)
+    results = await asyncio.gather(*(store.hashed("x") for _ in range(10)), return_exceptions=True)
+    assert sum(isinstance(result, TooMuch) for result in results) == 7
+    assert isinstance(await store.hashed("x"), str)
+
+
 def test_a_temporary_password_is_good_enough_itself() -> None:
     found = {passwords.temporary_password() for _ in range(20)}
     assert len(found) == 20

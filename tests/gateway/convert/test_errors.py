@@ -26,7 +26,7 @@ from services.gateway.convert.bodies import ErrorBody
 from services.gateway.convert.errors import refusal_of_call, refusal_of_domain, refusal_of_values
 
 ERRORS: list[tuple[DomainError, int]] = [
-    (InvalidInput(Violation("fence.name", "give one"), Violation("fence.shape", "give one")), 400),
+    (InvalidInput(Violation("name", "give one"), Violation("shape.rings", "give one")), 400),
     (NotAuthenticated(), 401),
     (NotPermitted("NOT_PERMITTED", "no"), 403),
     (NotFound("fence", 7), 404),
@@ -54,6 +54,13 @@ def test_our_own_refusal_and_the_apis_look_alike(error: DomainError, status: int
         assert refusal_of_call(call).reason == "API_REFUSES_GATEWAY"  # whoever asks has nothing to do with it
     else:
         assert refusal_of_call(call) == own
+
+
+def test_fields_are_named_as_browsers_send_them() -> None:
+    error = InvalidInput(Violation("fence.name", "give one"), Violation("filter.region_codes", "six digits"))
+    found = grpc_errors.status(error)
+    call = failed(grpc_errors.code(error), found.message, grpc_errors.trailers(found))
+    assert refusal_of_call(call).fields == {"name": "give one", "region_codes": "six digits"}
 
 
 def test_a_refusal_that_may_pass_says_when_to_try_again() -> None:

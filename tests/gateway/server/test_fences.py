@@ -85,8 +85,8 @@ async def test_the_same_request_id_gives_the_first_answer(client: httpx.AsyncCli
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"name": ""}, "fence.name"),
-        ({"shape": {"type": "polygon", "rings": [SQUARE[:2]]}}, "fence.polygon"),
+        ({"name": ""}, "name"),
+        ({"shape": {"type": "polygon", "rings": [SQUARE[:2]]}}, "polygon"),
         ({"shape": {"type": "square"}}, "shape"),
         ({"shape": {"type": "circle", "centre": [200, 0], "radius_m": 1}}, "shape.circle.centre.0"),
         ({"level": "grave"}, "level"),

@@ -63,7 +63,7 @@ async def test_vehicles_are_filtered_and_come_in_pages(gateway: Gateway, client:
         ("bounding_box=1,2,3", "bounding_box"),
         ("bounding_box=113,28,112,29", "bounding_box"),
         ("page_size=0", "page_size"),
-        ("region_codes=43", "filter.region_codes"),
+        ("region_codes=43", "region_codes"),
     ],
 )
 async def test_a_wrong_filter_is_named(client: httpx.AsyncClient, query: str, field: str) -> None:

@@ -47,6 +47,7 @@ async def test_while_the_database_is_away_people_are_told_to_try_again(gateway: 
     await gateway.parts.audit._pool.close()
     response = await client.get("/api/me")
     assert reason(response) == (503, "DATABASE_UNAVAILABLE") and response.headers["retry-after"]
+    assert "postgres" not in response.text.lower()
 
 
 def test_answers_are_short_and_have_no_values_that_json_does_not_know() -> None:
