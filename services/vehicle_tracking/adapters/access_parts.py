@@ -18,8 +18,10 @@ from services.vehicle_tracking.domain.positions import PositionBatch
 from services.vehicle_tracking.terminals import TerminalProtocol
 from services.vehicle_tracking.terminals.jt808 import parts
 from services.vehicle_tracking.terminals.jt808.answers import BAD_MESSAGE, OK, UNSUPPORTED, peer, resend_parts
-from services.vehicle_tracking.terminals.jt808.columns import FRAME
+from services.vehicle_tracking.terminals.jt808.columns import FRAME, Reason
 from services.vehicle_tracking.terminals.jt808.frames import decode_bodies
+
+_NONE = parts.Parts()
 
 
 class Assembly:
@@ -32,21 +34,24 @@ class Assembly:
         self._links = links
         self._publisher = publisher
         self._clock = clock
-        self._parts = parts.Parts()
+        self._parts: dict[int, parts.Parts] = {}  # by link: after an outage thousands upload at once
+        self._byte_count = 0
         self._running: set[asyncio.Task[None]] = set()
 
     def take(self, tick: Tick, frame: int) -> None:
         """Take one part from a terminal that is logged in."""
         link = tick.link(frame)
-        part = parts.part(tick.decoded, frame, link=self._links.number(link))
+        number = self._links.number(link)
+        part = parts.part(tick.decoded, frame, link=number)
         if part.header["reason"]:
             answer(self._links, link, part.header, BAD_MESSAGE)
         elif part.header["part_count"] > parts.PARTS_MAX:
             answer(self._links, link, part.header, UNSUPPORTED)
+        elif self._byte_count + len(part.body) > parts.BYTES_MAX:
+            count_rejections("terminal", {Reason.PART_BOUNDS.name: 1})  # no answer: it is to come again later
         else:
-            joined = parts.joined(self._parts, [part], now_s=self._clock.monotonic_s())
-            self._parts = joined.parts
-            self._count(joined.dropped)
+            joined = parts.joined(self._parts.get(number, _NONE), [part], now_s=self._clock.monotonic_s())
+            self._keep(number, joined.parts, joined.dropped)
             if not joined.whole:
                 answer(self._links, link, part.header, OK)
             for whole in joined.whole:
@@ -54,22 +59,21 @@ class Assembly:
 
     def look(self) -> None:
         """Ask for parts that are overdue, give up what never comes, forget links that have ended."""
-        overdue = parts.overdue(self._parts, now_s=self._clock.monotonic_s())
-        self._parts = overdue.parts
-        self._count(overdue.dropped)
-        for missing in overdue.missing:
-            link = self._links.find(missing.link)
-            if link is not None:
-                serial = self._links.next_serial(link)
-                indexes = missing.part_indexes[: parts.PARTS_MAX]
-                link.write(
-                    resend_parts(
-                        peer(missing.header), serial=serial, first_serial=missing.first_serial, part_indexes=indexes
-                    )
+        for number, begun in list(self._parts.items()):
+            link = self._links.find(number)
+            if link is None:
+                self._keep(number, _NONE, ())
+                continue
+            overdue = parts.overdue(begun, now_s=self._clock.monotonic_s())
+            self._keep(number, overdue.parts, overdue.dropped)
+            for missing in overdue.missing:
+                wire = resend_parts(
+                    peer(missing.header),
+                    serial=self._links.next_serial(link),
+                    first_serial=missing.first_serial,
+                    part_indexes=missing.part_indexes,
                 )
-        for number in {key.link for key in self._parts.begun}:
-            if self._links.find(number) is None:
-                self._parts = parts.without_link(self._parts, number)
+                link.write(wire)
 
     async def drain(self) -> None:
         """Return once nothing waits for durability any more."""
@@ -102,7 +106,10 @@ class Assembly:
             if link is not None:
                 answer(self._links, link, last_header, OK)
 
-    @staticmethod
-    def _count(dropped: tuple[parts.Dropped, ...]) -> None:
+    def _keep(self, number: int, now: parts.Parts, dropped: tuple[parts.Dropped, ...]) -> None:
+        """Remember what a link has begun, and count what came to nothing."""
+        self._byte_count += now.byte_count - self._parts.pop(number, _NONE).byte_count
+        if now.begun:
+            self._parts[number] = now
         for each in dropped:
             count_rejections("terminal", {each.reason.name: each.part_count})

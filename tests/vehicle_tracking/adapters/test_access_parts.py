@@ -120,3 +120,22 @@ async def test_a_message_of_too_many_parts_is_not_supported() -> None:
         client = await world.logged_in()
         client.send(client.frame(frames.LOCATION_BATCH, b"x", part=(300, 1)))
         assert await client.result() == 3
+
+
+async def test_parts_of_all_links_together_are_bounded_and_make_room_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = BlockingLog()
+    async with access(log) as world:
+        client = await world.logged_in()
+        messages = parts(client)
+        monkeypatch.setattr("services.vehicle_tracking.terminals.jt808.parts.BYTES_MAX", len(messages[0]))
+        client.send(*messages[:2])
+        assert await client.result() == 0
+        assert await client.silent()
+        await client.close()
+        async with asyncio.timeout(5):
+            while len(world.server.links):  # noqa: ASYNC110 – it ends by itself
+                await asyncio.sleep(0.01)
+        world.server.sweep()
+        again = await world.logged_in()
+        again.send(parts(again)[0])
+        assert await again.result() == 0
