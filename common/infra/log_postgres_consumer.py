@@ -133,7 +133,9 @@ class PostgresConsumer:
 
     def _connected(self) -> tuple[BoundedConnection, Membership, Reader]:
         if self._connection is None or self._membership is None or self._reader is None:
-            connection = connect(self._url, name="event-log-consumer", options=PLAN_OPTIONS)
+            # A member that is frozen while it looks must not keep the group waiting.
+            frozen = f"-c idle_in_transaction_session_timeout={round(self._session_timeout_s * 1000)}"
+            connection = connect(self._url, name="event-log-consumer", options=f"{PLAN_OPTIONS} {frozen}")
             try:
                 topics = find_topics(connection, self._topics)
                 if self._membership is None:

@@ -22,6 +22,13 @@ POOL_CONNECTIONS_MAX = 8
 IDLE_S_MAX = 300.0
 WAIT_INTERVAL_S = 0.1  # how soon Ctrl-C is noticed
 
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    errors.IdleInTransactionSessionTimeout,  # this process was frozen for longer than the server waits
+    PoolTimeout,
+)
+
 ResultT = TypeVar("ResultT")
 Pool: TypeAlias = ConnectionPool[psycopg.Connection[TupleRow]]
 
@@ -86,7 +93,7 @@ def unavailable_when_away() -> Iterator[None]:
     """Turn "PostgreSQL does not answer" into Unavailable; other errors pass."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+    except AWAY as error:
         raise Unavailable("DATABASE_UNAVAILABLE", f"PostgreSQL does not answer: {error}") from error
 
 

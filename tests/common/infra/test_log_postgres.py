@@ -14,8 +14,9 @@ import psycopg
 import pytest
 
 from common.errors import NotFound, Unavailable
-from common.infra.log import EventLog, GroupCallbacks, NewRecord, Topic, TopicPartition
+from common.infra.log import Consumer, EventLog, GroupCallbacks, NewRecord, Topic, TopicPartition
 from common.infra.log_postgres import PostgresLog
+from common.infra.log_postgres_consumer import PostgresConsumer
 from tests.common.infra.log_place import append, eventually, member_of, new_topic, numbered, polled
 from tests.real_servers import PostgresServer
 
@@ -121,7 +122,7 @@ def test_a_reader_that_waits_is_woken(log: PostgresLog) -> None:
 
 
 def test_a_restart_of_the_database_moves_no_partition(postgres_server: PostgresServer) -> None:
-    log = PostgresLog(postgres_server.url(), session_timeout_s=1.0)
+    log = PostgresLog(postgres_server.url(), session_timeout_s=3.0)
     topic = new_topic(log, partition_count=4)
     moved: list[str] = []
     callbacks = GroupCallbacks(revoked=lambda places: moved.append("revoked"))
@@ -135,7 +136,7 @@ def test_a_restart_of_the_database_moves_no_partition(postgres_server: PostgresS
         assert eventually(shared)
         before, moved[:] = first.assignment(), []
         postgres_server.kill()
-        time.sleep(1.5)  # longer than the session time-out: nobody could say that he lives
+        time.sleep(3.5)  # longer than the session time-out: nobody could say that he lives
         postgres_server.start()
         for consumer in (first, second):
             with suppress(Unavailable):
@@ -143,6 +144,29 @@ def test_a_restart_of_the_database_moves_no_partition(postgres_server: PostgresS
         assert eventually(shared)
         assert (first.assignment(), moved) == (before, [])
     log.close()
+
+
+def test_a_member_that_freezes_while_it_looks_does_not_keep_its_group_waiting(postgres_url: str) -> None:
+    log = PostgresLog(postgres_url, session_timeout_s=0.5)
+    topic = new_topic(log)
+    with member_of(log, "readers", topic) as first:
+        first.poll(timeout_ms=10)
+        assert isinstance(first, PostgresConsumer)
+        connection, membership, _ = first._connected()
+        connection.execute("BEGIN")
+        membership._lock(connection)
+        with member_of(log, "readers", topic) as second:
+            second.poll(timeout_ms=10)  # comes back, although the first would hold the lock for good
+            assert eventually(lambda: shared_by(first, second))
+    log.close()
+
+
+def shared_by(*consumers: Consumer) -> bool:
+    """Whether each of these has one partition, after a poll."""
+    for consumer in consumers:
+        with suppress(Unavailable):
+            consumer.poll(timeout_ms=20)
+    return all(len(consumer.assignment()) == 1 for consumer in consumers)
 
 
 def test_an_append_to_a_database_that_is_frozen_ends_in_time(postgres_server: PostgresServer) -> None:
