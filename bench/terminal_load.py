@@ -8,6 +8,7 @@ in the kernel.
 from __future__ import annotations
 
 import ctypes
+import resource
 import select
 import socket
 from collections.abc import Sequence
@@ -45,6 +46,8 @@ class Load(NamedTuple):
 
 def connected(port: int, count: int) -> list[socket.socket]:
     """Links to a server on loopback, from several local addresses."""
+    _, files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))
     links = []
     for index in range(count):
         link = socket.socket()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 
 from common.clock import Clock
@@ -23,6 +24,7 @@ KERNEL_BYTES = 16 * 1024  # what the kernel may hold for a link beside our own b
 SWEEP_S = 1.0
 DRAIN_S = 10.0
 CLOSE_S = 1.0
+OTHER_FILES = 500  # connections to the database and brokers, of programs, and whatever libraries open
 
 log = diagnostics.logger(__name__)
 
@@ -98,9 +100,25 @@ async def serve_terminals(
 ) -> AccessServer:
     """Listen for the terminals that `registrar` lets in; `drain` closes it."""
     (protocol,) = PROTOCOLS  # a second protocol will need a port of its own
-    bounds = LinkBounds(protocol.name, settings.access_links_max, settings.access_login_s, settings.access_idle_s)
+    links_max = links_possible(settings.access_links_max)
+    bounds = LinkBounds(protocol.name, links_max, settings.access_login_s, settings.access_idle_s)
     links = Links(bounds, clock)
     desk, assembly = Desk(links, registrar), Assembly(protocol, links, publisher, clock)
     server = AccessServer(links, Ticks(protocol, links, desk, assembly, publisher, clock), desk, assembly)
     await server.listen(settings.access_host, settings.access_port)
     return server
+
+
+def links_possible(links_max: int) -> int:
+    """How many of `links_max` links this process may open, after asking the system for as many: most systems start
+    processes with 1,024 files, and a server that runs out of them accepts nobody and cannot say why."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = links_max + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return links_max
+    possible = max(1, soft - OTHER_FILES)
+    log.warning("fewer links than set: raise the limit of open files", links=possible, links_max=links_max, files=soft)
+    return possible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 
 import pytest
 
@@ -10,6 +11,7 @@ from common.clock import ManualClock
 from common.metrics import metrics
 from services.vehicle_tracking.adapters import access_links
 from services.vehicle_tracking.adapters.access_links import Ended
+from services.vehicle_tracking.adapters.access_server import links_possible
 from simulation import frames
 from simulation.frames import Identity
 from tests.vehicle_tracking.access_world import (
@@ -200,3 +202,23 @@ async def test_open_links_are_counted_until_they_end() -> None:
         await client.close()
         await until_taken(world, 0)
         assert gauge.get() == before
+
+
+@pytest.mark.parametrize(
+    ("before", "links", "after"),
+    [
+        ((1024, 100_000), 50_000, (50_500, 100_000)),
+        ((1024, 4096), 3596, (4096, 4096)),
+        ((60_000, 60_000), 50_000, (60_000, 60_000)),
+        ((1024, resource.RLIM_INFINITY), 50_000, (50_500, resource.RLIM_INFINITY)),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 50_000, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)),
+    ],
+)
+def test_links_are_bounded_by_the_files_that_the_system_allows(
+    before: tuple[int, int], links: int, after: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [before]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: limits.append(new))
+    assert links_possible(50_000) == links
+    assert limits[-1] == after
