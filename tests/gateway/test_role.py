@@ -54,6 +54,7 @@ async def ready(port: int) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.slow
 async def test_the_role_tells_one_password_serves_and_ends_in_good_order(postgres_url: str, redis_url: str) -> None:
     http_port, metrics_port = free_port(), free_port()
     migrate(postgres_url, ROOT / "services" / "gateway" / "migrations")

@@ -86,11 +86,9 @@ async def import_fences(request: Request, format: Word, datum: Word) -> Response
 
 async def export_fences(request: Request, format: Word, datum: Word, fence_ids: Ids = []) -> Response:  # noqa: B006 – FastAPI copies defaults
     """Fences as a file."""
-    found = await parts_of(request).api.call(
-        "ExportFences",
-        pb.ExportFencesRequest(fence_ids=fence_ids, format=_format(format), datum=datum),
-        FILE_CALL_S,
-    )
+    message = pb.ExportFencesRequest(fence_ids=fence_ids, format=_format(format), datum=datum)
+    async with noted(request, "export", "fence", format=format, datum=datum):
+        found = await parts_of(request).api.call("ExportFences", message, FILE_CALL_S)
     name, media_type = FILES[format]
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(found.content, media_type=media_type, headers=headers)

@@ -36,6 +36,7 @@ SAYINGS_PER_S = 20.0
 REASON_CHARACTERS_MAX = 40  # a close frame takes 123 bytes, and a character up to three
 
 UNREADABLE, SIGNED_OUT, TOO_SLOW, TRY_LATER = 4400, 4401, 4408, 1013
+ABNORMAL = 1006  # the connection broke without a word
 
 log = diagnostics.logger(__name__)
 
@@ -121,10 +122,12 @@ class LiveStream:
 
     async def _listen(self) -> NoReturn:
         while True:
-            text = await self._socket.receive_text()
+            message = await self._socket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", ABNORMAL), message.get("reason"))
             try:
                 self._rates.take(None)
-                self._hear(said(text))
+                self._hear(said(message.get("text") or ""))
             except DomainError as error:
                 raise Closing(UNREADABLE, error.message) from None
 

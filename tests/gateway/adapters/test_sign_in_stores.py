@@ -100,6 +100,7 @@ async def test_a_token_that_never_was_is_nobody(pool: Pool, token: str) -> None:
     assert await sessions.Sessions(pool, ManualClock(10**12), idle_s=1, age_s=1).find(token) is None
 
 
+@pytest.mark.slow
 async def test_each_wrong_guess_makes_the_next_wait_longer(limits: guesses.Guesses) -> None:
     waits = []
     for _ in range(5):

@@ -167,6 +167,7 @@ async def test_open_alarms_come_first_and_then_every_news_with_the_plate(gateway
         assert set(later.alarms) == {"n-1"}
 
 
+@pytest.mark.slow
 async def test_a_browser_that_does_not_draw_gets_two_frames_and_then_the_latest_of_each(
     gateway: Gateway,
 ) -> None:
@@ -227,8 +228,24 @@ async def test_a_session_that_ends_elsewhere_closes_the_stream(
         assert (await closed(screen)).code == live.SIGNED_OUT
 
 
-@pytest.mark.parametrize("said", ["{", "[]", '{"type":"dance"}', '{"type":"view","kinds":["tank"]}', '{"type":"seen"}'])
-async def test_a_message_that_cannot_be_read_closes_the_stream_with_the_reason(gateway: Gateway, said: str) -> None:
+async def test_a_browser_that_goes_leaves_nothing_behind(gateway: Gateway) -> None:
+    client = await gateway.signed_in("operator")
+    async with gateway.socket(client) as socket:
+        screen = Screen(socket)
+        await screen.say(VIEW)
+        await until(screen, lambda: screen.frames)
+        assert len(gateway.parts.streams.open) == len(gateway.parts.hub.wakers) == 1
+    async with asyncio.timeout(5):
+        while gateway.parts.streams.open or gateway.parts.hub.wakers:  # noqa: ASYNC110 – the sets have no event
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "said", [b"\0\1", "{", "[]", '{"type":"dance"}', '{"type":"view","kinds":["tank"]}', '{"type":"seen"}']
+)
+async def test_a_message_that_cannot_be_read_closes_the_stream_with_the_reason(
+    gateway: Gateway, said: str | bytes
+) -> None:
     async with gateway.socket(await gateway.signed_in("operator")) as socket:
         await socket.send(said)
         end = await closed(Screen(socket))
