@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import psycopg
 
 from common.infra.log import Record, TopicPartition
-from common.infra.log_postgres_topics import Connection, Segments, find_topics, segments_of
+from common.infra.log_postgres_topics import Connection, Segments, find_topics, segments_of, spans_of
 
 READ_BYTES_MAX = 64 * 1024 * 1024
 PARTITION_RECORDS_MIN = 32  # of one partition in one read, so that few records_max among many partitions is no crawl
@@ -40,6 +40,7 @@ class Reader:
         self._connection = connection
         self._topics = find_topics(connection, topics)
         self._segments: dict[str, Segments] = {}
+        self._spans: dict[int, tuple[int, int]] = {}
         self._fresh_until_s = 0.0
 
     def read(
@@ -55,9 +56,14 @@ class Reader:
 
     def _refresh(self) -> bool:
         """Learn of new and dropped segments. Whether anything is new."""
-        before, self._segments = self._segments, segments_of(self._connection, list(self._topics.values()))
+        topics = list(self._topics.values())
+        spans = spans_of(self._connection, topics)
         self._fresh_until_s = time.monotonic() + SEGMENTS_FRESH_S
-        return before != self._segments
+        if spans == self._spans:
+            return False
+        self._segments = segments_of(self._connection, topics)  # may be newer than `spans`: then it is read once more
+        self._spans = spans
+        return True
 
     def _read_known(self, places: Mapping[TopicPartition, int], *, records_max: int, bytes_max: int) -> list[Record]:
         tables: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)

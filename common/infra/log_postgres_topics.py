@@ -75,6 +75,16 @@ def find_topics(connection: Connection, names: Sequence[str]) -> dict[str, Store
     return {name: known[name] for name in names}
 
 
+def spans_of(connection: Connection, topics: Sequence[StoredTopic]) -> dict[int, tuple[int, int]]:
+    """The oldest and the open segment of each topic, by its id: what changes when segments do."""
+    rows = connection.execute(
+        "SELECT topic_id, (SELECT segment FROM event_log.segments s WHERE s.topic_id = t.topic_id"
+        " ORDER BY segment LIMIT 1), segment FROM event_log.topics t WHERE topic_id = ANY(%s)",
+        ([topic.topic_id for topic in topics],),
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
 def segments_of(connection: Connection, topics: Sequence[StoredTopic]) -> dict[str, Segments]:
     """The segments of each topic, by its name."""
     found = {topic.topic_id: Segments(topic, [], [[] for _ in range(topic.partition_count)]) for topic in topics}

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from common.errors import NotFound, Unavailable
+from common.infra import log_postgres_consumer
 from common.infra.log import Consumer, EventLog, GroupCallbacks, NewRecord, Topic, TopicPartition
 from common.infra.log_postgres import PostgresLog
 from common.infra.log_postgres_consumer import PostgresConsumer
@@ -110,7 +111,8 @@ def test_segments_come_and_go_while_records_flow(log: PostgresLog) -> None:
     assert seen == list(range(count))
 
 
-def test_a_reader_that_waits_is_woken(log: PostgresLog) -> None:
+def test_a_reader_that_waits_is_woken(log: PostgresLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_postgres_consumer, "UNHEARD_S_MAX", 60.0)  # so that only being told helps
     topic = new_topic(log)
     with member_of(log, "readers", topic) as consumer:
         assert consumer.poll(timeout_ms=100) == []
