@@ -39,7 +39,7 @@ def run() -> Result:
         met=figure >= TARGET_FRAMES_S and ratio >= TARGET_RATIO,
         ratio=ratio,
         baseline=f"struct decoder, {baseline:,.0f} frames/s",
-        note="processor time of one thread; mispredicted branches at escapes and items, 75 bytes in and 250 out a frame",
+        note="processor time of one thread; mispredicted branches at escapes and items; 75 bytes in, 250 out a frame",
         spread=spread,
     )
 
