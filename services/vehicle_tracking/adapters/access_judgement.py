@@ -102,12 +102,10 @@ def judgement(frames: Table, phones: NDArray[np.int64], separate: NDArray[np.boo
 
 def message_counts(frames: Table) -> dict[str, int]:
     """How many frames of each kind of message."""
-    ids, counts = np.unique(frames["message_id"], return_counts=True)
-    found: dict[str, int] = {}
-    for message_id, count in zip(ids.tolist(), counts.tolist(), strict=True):
-        name = MESSAGES.get(message_id, OTHER_MESSAGE)
-        found[name] = found.get(name, 0) + count
-    return found
+    ids = frames["message_id"]
+    found = {name: int(np.count_nonzero(ids == message_id)) for message_id, name in MESSAGES.items()}
+    found[OTHER_MESSAGE] = len(ids) - sum(found.values())
+    return {name: count for name, count in found.items() if count}
 
 
 def end_unruly(links: Links, tick: Tick, judged: Judgement) -> None:
