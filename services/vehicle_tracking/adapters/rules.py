@@ -13,8 +13,8 @@ from common.metrics import metrics
 from services.vehicle_tracking.adapters.fence_changes import RuleChanges
 from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
-from services.vehicle_tracking.domain.fence_set import FenceSet, fence_set
-from services.vehicle_tracking.domain.fences import Circle, Corridor, Fence, FenceTrigger, Polygon
+from services.vehicle_tracking.domain.fence_set import FenceSet, fence_set, index_work
+from services.vehicle_tracking.domain.fences import Fence, FenceTrigger
 from services.vehicle_tracking.domain.judgement import Judgement
 from services.vehicle_tracking.domain.positions import PositionBatch
 from services.vehicle_tracking.domain.quality import Quality
@@ -23,7 +23,7 @@ from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
 from services.vehicle_tracking.domain.warm_up import warm_up
 from services.vehicle_tracking.settings import TrackingSettings
 
-EDGES_AT_ONCE_MAX = 5000  # what is indexed between two batches: milliseconds; more goes to a thread
+WORK_AT_ONCE_MAX = 400_000  # steps of 40 ns: what is indexed between two batches; more goes to a thread
 FENCES_AT_ONCE_MAX = 64
 _REST = frozenset((Quality.DUPLICATE,))  # has a counter of its own
 
@@ -51,9 +51,6 @@ class _Changes:
 
     def on(self, fences: FenceSet) -> FenceSet:
         return fences.with_changes(self.fences, self.removed_ids) if self else fences
-
-    def edge_count(self) -> int:
-        return sum(_edge_count(fence) for fence in self.fences.values())
 
 
 class EngineRules:
@@ -145,23 +142,12 @@ def _rebuilt(fences: FenceSet, changes: _Changes) -> FenceSet:
 
 
 def _large(changes: _Changes) -> bool:
-    return len(changes.fences) > FENCES_AT_ONCE_MAX or changes.edge_count() > EDGES_AT_ONCE_MAX
+    return len(changes.fences) > FENCES_AT_ONCE_MAX or index_work(changes.fences.values()) > WORK_AT_ONCE_MAX
 
 
 def _crowded(fences: FenceSet) -> bool:
     """Whether the next change would have to index so much again that one index of all is due."""
-    _, overlay_edges = fences.edges
-    return fences.overlay_count > FENCES_AT_ONCE_MAX // 2 or len(overlay_edges) > EDGES_AT_ONCE_MAX // 2
-
-
-def _edge_count(fence: Fence) -> int:
-    match fence.shape:
-        case Polygon():
-            return sum(len(ring.longitudes_e7) for ring in fence.shape.rings)
-        case Corridor():
-            return len(fence.shape.longitudes_e7)
-        case Circle():
-            return 1
+    return fences.overlay_count > FENCES_AT_ONCE_MAX // 2 or fences.overlay_work > WORK_AT_ONCE_MAX // 2
 
 
 def _count(judged: Judgement) -> None:

@@ -13,9 +13,21 @@ import numpy as np
 
 from services.vehicle_tracking.domain.fence_cells_polygon import cover_polygon
 from services.vehicle_tracking.domain.fence_cells_round import cover_round
-from services.vehicle_tracking.domain.fence_grid import BOUNDARIES, INTERIORS, TABLES, TILE_COLUMNS, WHOLES, Cover
+from services.vehicle_tracking.domain.fence_distances import METRES_PER_E7
+from services.vehicle_tracking.domain.fence_grid import (
+    BOUNDARIES,
+    CELL_E7,
+    INTERIORS,
+    TABLES,
+    TILE_CELLS,
+    TILE_COLUMNS,
+    WHOLES,
+    Cover,
+)
 from services.vehicle_tracking.domain.fence_shapes import POLYGON, Shapes
-from services.vehicle_tracking.domain.positions import Int32s
+from services.vehicle_tracking.domain.positions import Int32s, Int64s
+
+_TILE_STEPS = 3000
 
 
 class Covered(NamedTuple):
@@ -67,3 +79,29 @@ def _cover(cover: Cover, shapes: Shapes) -> None:
         else:
             for edge in range(starts[index], starts[index + 1]):
                 cover_round(cover, slots[index], edges, edge, kinds[index], reaches_m[index])
+
+
+@numba.njit(cache=True, nogil=True)
+def works_of(shapes: Shapes) -> Int64s:
+    """About how many steps of 40 ns it takes to index each shape: cells that its edges cross or come near to, and
+    4096 cells of every tile that they touch."""
+    _, kinds, reaches_m, starts, edges = shapes
+    works = np.zeros(len(kinds), np.int64)
+    for index in range(len(kinds)):
+        reach = reaches_m[index] / METRES_PER_E7 / CELL_E7
+        left, bottom, right, top, tiles = np.inf, np.inf, -np.inf, -np.inf, 0.0
+        for edge in range(starts[index], starts[index + 1]):
+            x1, y1, x2, y2 = edges[edge, 0], edges[edge, 1], edges[edge, 2], edges[edge, 3]
+            width, height = abs(float(x2) - x1) / CELL_E7, abs(float(y2) - y1) / CELL_E7
+            way = width + height + 2 * reach
+            works[index] += np.int64(way + 2)
+            if kinds[index] != POLYGON:
+                area = (width + 2 * reach + 1) * (height + 2 * reach + 1)
+                works[index] += np.int64(area / 2048 + 2 * min(area, (way + 1) * (2 * reach + 2)) + 16)
+            tiles += (way / TILE_CELLS + 1) * (2 * reach / TILE_CELLS + 1)
+            left, right = min(left, x1, x2), max(right, x1, x2)
+            bottom, top = min(bottom, y1, y2), max(top, y1, y2)
+        width = ((right - left) / CELL_E7 + 2 * reach) / TILE_CELLS + 1.5
+        height = ((top - bottom) / CELL_E7 + 2 * reach) / TILE_CELLS + 1.5
+        works[index] += np.int64(_TILE_STEPS * min(tiles, width * height))
+    return works

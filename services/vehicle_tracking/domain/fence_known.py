@@ -27,10 +27,13 @@ MAIN, OVERLAY, REMOVED = 0, 1, 2
 
 
 class KnownFences(NamedTuple):
-    """The columns of a FenceSet, see there. `place_ids`, `place_slots`: table for fence_rows.find_slot."""
+    """The columns of a FenceSet, see there. `crossed`: the layer of a fence that triggers when it is crossed, REMOVED
+    for others; apart from its row, for crossings ask it of every fence near a line. `main_crossings`,
+    `overlay_crossings`: by cell, whether there is such a fence. `place_ids`, `place_slots`: for find_slot."""
 
     rows: Rows
     layers: Bytes
+    crossed: Bytes
     reaches_m: NDArray[np.float64]
     windows: Int32s
     place_ids: Int64s
@@ -39,6 +42,8 @@ class KnownFences(NamedTuple):
     overlay_edges: Int32s
     main: Index
     overlay: Index
+    main_crossings: Bytes
+    overlay_crossings: Bytes
 
 
 @numba.njit(cache=True, nogil=True)

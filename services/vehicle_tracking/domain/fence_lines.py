@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.fence_distances import (
     METRES_PER_E7,
@@ -23,24 +24,22 @@ from services.vehicle_tracking.domain.fence_grid import (
     TILE_COLUMN_BITS,
 )
 from services.vehicle_tracking.domain.fence_index import CORNER_INSIDE, IN_CIRCLE, Index
-from services.vehicle_tracking.domain.fence_known import KnownFences
+from services.vehicle_tracking.domain.fence_known import OVERLAY, KnownFences
 from services.vehicle_tracking.domain.fence_shapes import CIRCLE, CORRIDOR
-from services.vehicle_tracking.domain.fences import FenceTrigger
-from services.vehicle_tracking.domain.positions import Int32s, Int64s
+from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
 
+Flags: TypeAlias = NDArray[np.bool_]
 Line: TypeAlias = tuple[Any, Any, Any, Any]  # longitude and latitude of one end, then of the other
 
-_CROSS_BIT = 1 << FenceTrigger.CROSS
 _CELL_MASK = TILE_CELLS - 1
+_CELLS_MAX = 16
 
 
 @numba.njit(cache=True, nogil=True)
-def find_met(
-    line: Line, index: Index, layer: int, known: KnownFences, marks: Int64s, mark: int, met: Int32s, used: int
-) -> int:
+def find_met(line: Line, layer: int, known: KnownFences, marks: Int64s, mark: int, met: Int32s, used: int) -> int:
     """Add the slots of `layer` with a trigger for crossing that a line meets, each once, but for those whose `marks`
     are `mark` or more; it marks what it adds. Returns how many slots there are in `met`."""
-    tiles, cells, records, _ = index
+    tiles, cells, records, _ = known.overlay if layer == OVERLAY else known.main
     x1, y1, x2, y2 = line[0] + OFFSET, line[1] + OFFSET, line[2] + OFFSET, line[3] + OFFSET
     if y1 > y2:
         x1, y1, x2, y2 = x2, y2, x1, y1
@@ -58,6 +57,40 @@ def find_met(
             used = _add_met(line, records, tiles[tile, 1], layer, known, marks, mark, met, used)
             used = _add_met(line, records, record, layer, known, marks, mark, met, used)
     return used
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def may_meet(line: Line, tiles: Int32s, crossings: Bytes) -> bool:
+    """Whether `find_met` could find anything: quick for the many lines that are short and far from fences that trigger
+    when they are crossed. Who goes through a fence meets its outline, so cells that are held whole need no look."""
+    west, east = (min(line[0], line[2]) + OFFSET) >> CELL_BITS, (max(line[0], line[2]) + OFFSET) >> CELL_BITS
+    south, north = (min(line[1], line[3]) + OFFSET) >> CELL_BITS, (max(line[1], line[3]) + OFFSET) >> CELL_BITS
+    if (east - west + 1) * (north - south + 1) > _CELLS_MAX:
+        return True
+    for row in range(south, north + 1):
+        for column in range(west, east + 1):
+            tile = (row >> TILE_CELL_BITS) << TILE_COLUMN_BITS | column >> TILE_CELL_BITS
+            cell = (row & _CELL_MASK) << TILE_CELL_BITS | column & _CELL_MASK
+            if crossings[np.int64(tiles[tile, 0]) << TABLE_BITS | cell]:
+                return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def crossings_of(index: Index, crossed: Flags) -> Bytes:
+    """By cell, whether a fence that holds or crosses it is one of `crossed`, by slot: most cells need no further look
+    when a line goes through them."""
+    _, cells, records, _ = index
+    found = np.zeros(len(cells), np.uint8)
+    for cell in range(len(cells)):
+        record = cells[cell]
+        for word in range(record + 2, record + 2 + records[record]):
+            found[cell] |= crossed[records[word]]
+        word = record + 2 + records[record]
+        for _ in range(records[record + 1]):
+            found[cell] |= crossed[records[word]]
+            word += 2 + (records[word + 1] >> 2) * 4
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -84,7 +117,7 @@ def _add_met(
 
 @numba.njit(cache=True, nogil=True)
 def _is_sought(slot: Any, layer: int, known: KnownFences, marks: Int64s, mark: int) -> bool:
-    return bool(known.layers[slot] == layer and known.rows[slot].trigger_bits & _CROSS_BIT and marks[slot] < mark)
+    return bool(known.crossed[slot] == layer and marks[slot] < mark)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -18,6 +18,7 @@ ROW = np.dtype(
         ("dwell_ms", np.int64),
         ("first_edge", np.int64),
         ("end_edge", np.int64),
+        ("work", np.int64),  # of indexing it, see fence_cells.works_of
         ("kind_bits", np.int32),  # a bit per VehicleKind; none for all
         ("speed_kmh_max", np.int32),
         ("hysteresis_m", np.int32),
@@ -36,10 +37,11 @@ _MIXER = 0x9E3779B97F4A7C15 - (1 << 64)  # spreads ids that follow each other
 
 
 def row_of(fence: Fence, *, window_first: int) -> tuple[int, ...]:
-    """The row of a fence; its edges are set where they are stored."""
+    """The row of a fence; its edges and its work are set where they are stored."""
     return (
         fence.fence_id,
         fence.dwell_ms,
+        0,
         0,
         0,
         sum(1 << kind for kind in set(fence.vehicle_kinds)),

@@ -14,10 +14,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from services.vehicle_tracking.domain.fence_cells import works_of
 from services.vehicle_tracking.domain.fence_index import Index, index_of
 from services.vehicle_tracking.domain.fence_known import MAIN, OVERLAY, REMOVED, KnownFences
+from services.vehicle_tracking.domain.fence_lines import crossings_of
 from services.vehicle_tracking.domain.fence_lookup import find_pairs
-from services.vehicle_tracking.domain.fence_rows import NO_FENCE_ID, ROW, Rows, places_of, row_of
+from services.vehicle_tracking.domain.fence_rows import NO_FENCE_ID, NOWHERE, ROW, Rows, find_slot, places_of, row_of
 from services.vehicle_tracking.domain.fence_shapes import Shapes, shapes_of
 from services.vehicle_tracking.domain.fence_windows import kept_in_force, window_rows
 from services.vehicle_tracking.domain.fences import Fence, FenceTrigger
@@ -36,7 +38,8 @@ class Pairs(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class FenceSet:
     """All fences, immutable. A fence keeps its slot as long as it is there. `rows`: fence_rows.ROW by slot. `layers`:
-    by slot MAIN, OVERLAY or REMOVED. `places`: table for fence_rows.find_slot. `edges`, `indexes`: main and overlay."""
+    by slot MAIN, OVERLAY or REMOVED. `places`: table for fence_rows.find_slot. `edges`, `indexes`, `crossings` (see
+    fence_lines.crossings_of): main and overlay."""
 
     rows: Rows
     layers: Bytes
@@ -45,6 +48,7 @@ class FenceSet:
     places: tuple[Int64s, Int32s]
     edges: tuple[Int32s, Int32s]
     indexes: tuple[Index, Index]
+    crossings: tuple[Bytes, Bytes]
 
     def __len__(self) -> int:
         return int((self.layers != REMOVED).sum())
@@ -67,15 +71,20 @@ class FenceSet:
         return int((self.layers == OVERLAY).sum())
 
     @property
+    def overlay_work(self) -> int:
+        """About how long that will take, see index_work."""
+        return int(self.rows["work"][self.layers == OVERLAY].sum())
+
+    @property
     def crossed_count(self) -> int:
         """How many fences trigger when they are crossed."""
-        return int(np.count_nonzero(self.rows["trigger_bits"] & (1 << FenceTrigger.CROSS)))
+        return int(np.count_nonzero(_crossed(self.rows)))
 
     def for_kernels(self) -> KnownFences:
         """All that kernels read."""
-        return KnownFences(
-            self.rows, self.layers, self.reaches_m, self.windows, *self.places, *self.edges, *self.indexes
-        )
+        crossed = np.where(_crossed(self.rows), self.layers, np.uint8(REMOVED))
+        columns = (self.rows, self.layers, crossed, self.reaches_m, self.windows)
+        return KnownFences(*columns, *self.places, *self.edges, *self.indexes, *self.crossings)
 
     def containing(self, longitudes_e7: Int32s, latitudes_e7: Int32s) -> Pairs:
         """The fences that hold each point, edge included, whether they are in force or not. (n,) each."""
@@ -93,8 +102,8 @@ class FenceSet:
         """The fences with those of `changed`, by id, added or replaced, and without those of `removed`. It takes time
         by what has changed since `rebuilt`, mostly compiled: other threads run on."""
         rows, layers, reaches_m = self._with_room(changed)
-        slots = _slots(rows["fence_id"])
-        for slot in (slots[fence_id] for fence_id in removed if fence_id in slots):
+        slots = {fence_id: find_slot(*self.places, fence_id) for fence_id in (*changed, *removed)}
+        for slot in {slots[fence_id] for fence_id in removed} - {NOWHERE}:
             rows[slot] = np.zeros((), ROW)
             rows["fence_id"][slot] = NO_FENCE_ID
             layers[slot] = REMOVED
@@ -103,7 +112,7 @@ class FenceSet:
         window_first = len(self.windows)
         given = []
         for fence_id, fence in changed.items():
-            slot = slots[fence_id] if fence_id in slots and fence_id not in removed else next(free)
+            slot = next(free) if slots[fence_id] == NOWHERE or fence_id in removed else slots[fence_id]
             rows[slot] = row_of(fence, window_first=window_first)
             windows.append(window_rows(fence.time_windows))
             window_first += len(windows[-1])
@@ -112,9 +121,11 @@ class FenceSet:
         kept = self._shapes(np.flatnonzero(layers == OVERLAY), rows)
         fresh = shapes_of(given, [fence.shape for fence in changed.values()])
         reaches_m[given] = fresh.reaches_m
+        rows["work"][given] = works_of(fresh)
         layers[given] = OVERLAY
         overlay = _together(kept, fresh)
         _place_edges(rows, overlay)
+        index = index_of(overlay)
         return FenceSet(
             rows,
             layers,
@@ -122,7 +133,8 @@ class FenceSet:
             np.concatenate(windows),
             places_of(np.ascontiguousarray(rows["fence_id"])),
             (self.edges[MAIN], overlay.edges),
-            (self.indexes[MAIN], index_of(overlay)),
+            (self.indexes[MAIN], index),
+            (self.crossings[MAIN], crossings_of(index, _crossed(rows))),
         )
 
     def rebuilt(self) -> FenceSet:
@@ -139,9 +151,16 @@ class FenceSet:
             count += len(windows[-1])
         shapes = self._shapes(kept, rows)
         _place_edges(rows, shapes)
-        layers = np.where(self.layers == REMOVED, REMOVED, MAIN).astype(np.uint8)
-        edges, indexes = (shapes.edges, NO_SHAPES.edges), (index_of(shapes), index_of(NO_SHAPES))
-        return replace(self, rows=rows, layers=layers, windows=np.concatenate(windows), edges=edges, indexes=indexes)
+        index, nothing = index_of(shapes), _empty()
+        return replace(
+            self,
+            rows=rows,
+            layers=np.where(self.layers == REMOVED, REMOVED, MAIN).astype(np.uint8),
+            windows=np.concatenate(windows),
+            edges=(shapes.edges, nothing.edges[OVERLAY]),
+            indexes=(index, nothing.indexes[OVERLAY]),
+            crossings=(crossings_of(index, _crossed(rows)), nothing.crossings[OVERLAY]),
+        )
 
     def _pairs(self, layer: int, longitudes_e7: Int32s, latitudes_e7: Int32s) -> Pairs:
         index, count = self.indexes[layer], len(longitudes_e7)
@@ -179,8 +198,19 @@ class FenceSet:
 def fence_set(fences: Iterable[Fence] = ()) -> FenceSet:
     """A set of those fences, in one index."""
     built = _empty().with_changes({fence.fence_id: fence for fence in fences})
-    edges, indexes = (built.edges[OVERLAY], built.edges[MAIN]), (built.indexes[OVERLAY], built.indexes[MAIN])
-    return replace(built, layers=np.full_like(built.layers, MAIN), edges=edges, indexes=indexes)
+    return replace(
+        built,
+        layers=np.full_like(built.layers, MAIN),
+        edges=built.edges[::-1],
+        indexes=built.indexes[::-1],
+        crossings=built.crossings[::-1],
+    )
+
+
+def index_work(fences: Iterable[Fence]) -> int:
+    """About how long it takes to index some fences, in steps of 40 ns."""
+    shapes = [fence.shape for fence in fences]
+    return int(works_of(shapes_of(range(len(shapes)), shapes)).sum())
 
 
 NO_SHAPES = shapes_of((), ())
@@ -197,11 +227,14 @@ def _empty() -> FenceSet:
         places_of(np.zeros(0, np.int64)),
         (NO_SHAPES.edges, NO_SHAPES.edges),
         (index, index),
+        (np.zeros(len(index.cells), np.uint8),) * 2,
     )
 
 
-def _slots(fence_ids: Int64s) -> dict[int, int]:
-    return {fence_id: slot for slot, fence_id in enumerate(fence_ids.tolist()) if fence_id != NO_FENCE_ID}
+def _crossed(rows: Rows) -> NDArray[np.bool_]:
+    """By slot, whether a fence triggers when it is crossed."""
+    crossed: NDArray[np.bool_] = rows["trigger_bits"] & (1 << FenceTrigger.CROSS) != 0
+    return crossed
 
 
 def _together(some: Shapes, more: Shapes) -> Shapes:

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from services.vehicle_tracking.domain.fence_known import MAIN, OVERLAY, KnownFences, is_held, near
-from services.vehicle_tracking.domain.fence_lines import find_met
+from services.vehicle_tracking.domain.fence_lines import Line, find_met, may_meet
 from services.vehicle_tracking.domain.fence_rows import NOWHERE, find_slot
 from services.vehicle_tracking.domain.fence_sides_rows import LATE, LEFT, ON_TIME, SIDE, Columns
 from services.vehicle_tracking.domain.fence_windows import applies
@@ -52,8 +52,11 @@ def step(
             return fix, used[_EVENTS], used[_TURNS]
         for pair in range(first, last):
             marks[pairs.slots[pair]] = mark + _HELD
-        if 0 <= fixes.times_ms[fix] - fixes.before_times_ms[fix] <= cross_gap_ms and fixes.before_times_ms[fix] >= 0:
-            _crosses(fix, fixes, known, heads, sides, marks, mark, met, changes, used)
+        gap_ms = fixes.times_ms[fix] - fixes.before_times_ms[fix]
+        if 0 <= gap_ms <= cross_gap_ms and fixes.before_times_ms[fix] >= 0:
+            line = _line(fix, fixes)
+            if known.overlay.pairs_max or may_meet(line, known.main.tiles, known.main_crossings):
+                _crosses(fix, line, fixes, known, heads, sides, marks, mark, met, changes, used)
         if heads[row] != NO_SIDE:
             _known_sides(fix, fixes, known, heads, sides, counts, marks, mark, changes, used)
         for pair in range(first, last):
@@ -214,24 +217,29 @@ def _note(fix: int, kind: int, side: Any, changes: Any, used: Int64s) -> None:
         used[_TURNS] += 1
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def _line(fix: int, fixes: Columns) -> Line:
+    """From the fix before to this one."""
+    x1, y1 = np.int64(fixes.before_longitudes_e7[fix]), np.int64(fixes.before_latitudes_e7[fix])
+    return x1, y1, np.int64(fixes.longitudes_e7[fix]), np.int64(fixes.latitudes_e7[fix])
+
+
 @numba.njit(cache=True, nogil=True)
 def _crosses(
-    fix: int, fixes: Columns, known: KnownFences, heads: Int32s, sides: Any, marks: Int64s, mark: int, met: Int32s,
-    changes: Any, used: Int64s,
+    fix: int, line: Line, fixes: Columns, known: KnownFences, heads: Int32s, sides: Any, marks: Int64s, mark: int,
+    met: Int32s, changes: Any, used: Int64s,
 ) -> None:  # fmt: skip
     """Note the fences that a vehicle went through between two fixes outside."""
-    x1, y1 = np.int64(fixes.before_longitudes_e7[fix]), np.int64(fixes.before_latitudes_e7[fix])
-    line = (x1, y1, np.int64(fixes.longitudes_e7[fix]), np.int64(fixes.latitudes_e7[fix]))
-    found = find_met(line, known.main, MAIN, known, marks, mark + _MET, met, 0)
+    found = find_met(line, MAIN, known, marks, mark + _MET, met, 0)
     if known.overlay.pairs_max:
-        found = find_met(line, known.overlay, OVERLAY, known, marks, mark + _MET, met, found)
+        found = find_met(line, OVERLAY, known, marks, mark + _MET, met, found)
     for index in range(found):
         fence, kind = known.rows[met[index]], fixes.kinds[fix]
         if (
             applies(fence, known.windows, fixes.times_ms[fix], kind)
             and applies(fence, known.windows, fixes.before_times_ms[fix], kind)
             and _is_plainly_outside(fence.fence_id, heads[fixes.rows[fix]], sides)
-            and not is_held(known, met[index], x1, y1)
+            and not is_held(known, met[index], line[0], line[1])
         ):
             side = changes.after[used[_TURNS]]
             side.fence_id, side.inside, side.pending, side.following = fence.fence_id, 0, 0, NO_SIDE
