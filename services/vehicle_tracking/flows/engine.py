@@ -21,6 +21,7 @@ from services.vehicle_tracking.flows.writer import RETRY_S_MAX, RETRY_S_MIN, Wri
 
 TICK_S = 1.0
 TICK_LATENESS_MS = 5000  # what access has received by then is in the log: nobody is called silent too early
+LOG_RETURN_S = 15.0  # after an outage access has put into the log by then what it received meanwhile
 WAITING_WRITES_MAX = 4  # track files that wait for the archive before consumption pauses
 RELEASE_ATTEMPTS_MAX = 3  # then a partition is let go without a checkpoint: the next owner replays
 RELEASE_S_MAX = 8.0  # within the drain of a role
@@ -60,6 +61,7 @@ class Engine:
         self._unburied: list[tuple[Record, str]] = []
         self._paused = False
         self._tick_at_s = 0.0
+        self._log_back_s = clock.monotonic_s()  # a process that starts may have ended because the log was away
 
     def assigned(self, places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         """Begin with partitions, each from its checkpoint on. Returns where to read."""
@@ -81,10 +83,14 @@ class Engine:
         self._rules.refresh()
         self._finish(consumer)
         self._throttle(consumer)
-        records = consumer.poll(timeout_ms=self._settings.poll_ms)
-        records, self._held = self._held + records, []
-        count = self._decide(records)
-        self._tick(consumer)
+        try:
+            records = consumer.poll(timeout_ms=self._settings.poll_ms)
+            records, self._held = self._held + records, []
+            count = self._decide(records)
+            self._tick(consumer)
+        except Unavailable:
+            self._log_back_s = self._clock.monotonic_s()
+            raise
         self._settle(consumer)
         self._stores.live.write_due()
         self._checkpoint()
@@ -148,17 +154,18 @@ class Engine:
         return len(positions)
 
     def _tick(self, consumer: Consumer) -> None:
-        """Silence is judged by the clock only where nothing waits to be read: an engine that was away would else call
-        every vehicle silent before it reads what they sent."""
+        """Silence is judged by the clock only where nothing waits to be read or appended: an engine that was away
+        would else call every vehicle silent before it reads what they sent."""
         if self._clock.monotonic_s() < self._tick_at_s:
             return
         self._tick_at_s = self._clock.monotonic_s() + TICK_S
         lag = consumer.lag()
+        settled = self._clock.monotonic_s() >= self._log_back_s + LOG_RETURN_S
         for place, owned in self._owned.items():
             waiting = lag.get(place, 0)
             metrics.consumer_lag.labels(ENGINE_GROUP, place.topic, place.partition).set(waiting)
-            known_ms = owned.received_time_ms if waiting else self._clock.now_ms() - TICK_LATENESS_MS
-            self._untold += self._rules.tick(owned.state, known_ms)
+            known_ms = self._clock.now_ms() if settled and not waiting else owned.received_time_ms
+            self._untold += self._rules.tick(owned.state, known_ms - TICK_LATENESS_MS)
 
     def _settle(self, consumer: Consumer) -> None:
         """Store and publish alarms, put poison aside; until that has worked nothing more is read."""

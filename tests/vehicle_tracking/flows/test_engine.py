@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from common.errors import Unavailable
 from common.infra.log import TopicPartition
-from services.vehicle_tracking.flows.engine import packed, unpacked
+from services.vehicle_tracking.domain.alarms.alarm import Alarm
+from services.vehicle_tracking.flows.engine import LOG_RETURN_S, TICK_LATENESS_MS, packed, unpacked
 from services.vehicle_tracking.flows.poison import TooMuchPoisonError
-from tests.vehicle_tracking.engine_world import SETTINGS, Crash, World
+from tests.vehicle_tracking.engine_world import SETTINGS, Crash, FastRule, World
 
 # vehicle, second, km/h: vehicle 1 is fast from 20 to 40, vehicle 2 from 30 on
 DRIVE = ((1, 10, 50), (2, 10, 50), (1, 20, 120), (2, 30, 130), (1, 30, 125), (1, 40, 60), (2, 40, 140), (1, 50, 50))
@@ -111,6 +114,35 @@ def test_a_log_that_is_away_is_said_and_nothing_is_lost() -> None:
     world.send(*DRIVE[4:])
     process.run(25)
     assert (world.spans(), world.archived()) == (SPANS, ARCHIVED)
+
+
+class NotedTicks(FastRule):
+    """Keeps until when silence was judged last."""
+
+    judged_ms = 0
+
+    def tick(self, state: Any, now_ms: int) -> Sequence[Alarm]:
+        self.judged_ms = now_ms
+        return []
+
+
+def test_silence_is_judged_by_the_clock_once_access_has_appended_what_it_received_during_an_outage() -> None:
+    world, rules = World(), NotedTicks()
+    world.send((1, 10, 50))
+    received_ms = world.clock.now_ms()
+    process = world.engine(rules=rules)
+    process.run(round(LOG_RETURN_S) - 1)
+    assert rules.judged_ms == received_ms - TICK_LATENESS_MS
+    process.run(1)
+    assert rules.judged_ms == world.clock.now_ms() - TICK_LATENESS_MS
+    world.log.away = True
+    with pytest.raises(Unavailable):
+        process.run(1)
+    world.log.away = False
+    process.run(round(LOG_RETURN_S) - 1)
+    assert rules.judged_ms == received_ms - TICK_LATENESS_MS
+    process.run(1)
+    assert rules.judged_ms == world.clock.now_ms() - TICK_LATENESS_MS
 
 
 def test_a_partition_that_goes_while_alarms_wait_is_replayed_by_its_next_owner() -> None:
