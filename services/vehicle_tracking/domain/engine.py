@@ -130,6 +130,7 @@ def _context(state: EngineState, known: Known, received_time_ms: int, sift: Sift
         fences=known.fences,
         pairs=_pairs(known.fences, fixes),
         heard=NO_FIXES if sift is None else sift.heard,
+        unheard_rows=NO_FIXES.rows if sift is None else sift.unheard_rows,
     )
 
 

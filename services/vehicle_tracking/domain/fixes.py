@@ -34,7 +34,7 @@ LATEST = np.dtype(
 _NEVER_MS = -1
 _BLIND_AREA = int(PositionSource.BLIND_AREA)
 _DUPLICATE, _OUT_OF_ORDER, _DRIFT = int(Quality.DUPLICATE), int(Quality.OUT_OF_ORDER), int(Quality.DRIFT)
-_ARRIVAL = np.empty(0, np.int64)
+_ARRIVAL = _NO_ROWS = np.empty(0, np.int64)
 _TYPES = {"kinds": np.uint8, "lates": np.bool_, "positioned": np.bool_}
 _LONG = ("rows", "batch_rows", "times_ms", "before_times_ms")
 _COLUMNS: dict[str, np.dtype[Any]] = {
@@ -45,11 +45,13 @@ _COLUMNS: dict[str, np.dtype[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sifted:
-    """`heard`: fixes that take part; `fixes`: those of them with a place to judge. Of each position, (n,):
-    `quality_flags`, and `usable`: whether it is among `fixes`."""
+    """`heard`: fixes that take part; `fixes`: those of them with a place to judge; `unheard_rows`: of the vehicles of
+    the positions that take no part. Of each position, (n,): `quality_flags`, and `usable`: whether it is among `fixes`.
+    """
 
     heard: Fixes
     fixes: Fixes
+    unheard_rows: Int64s
     quality_flags: Int32s
     usable: Flags
 
@@ -71,7 +73,15 @@ def sifted(positions: PositionBatch, rows: Int64s, *, latest: NDArray[Any], kind
     )  # fmt: skip
     heard = Fixes(**{name: column[:count] for name, column in found.items()})
     every = bool(heard.positioned.all())
-    return Sifted(heard, heard if every else taken(heard, heard.positioned), flags, usable)
+    return Sifted(heard, heard if every else taken(heard, heard.positioned), _unheard(rows, heard), flags, usable)
+
+
+def _unheard(rows: Int64s, heard: Fixes) -> Int64s:
+    if len(heard) == len(rows):
+        return _NO_ROWS
+    unheard = np.ones(len(rows), np.bool_)
+    unheard[heard.batch_rows] = False
+    return rows[unheard]
 
 
 def taken(fixes: Fixes, chosen: NDArray[Any]) -> Fixes:

@@ -37,18 +37,20 @@ def start() -> State:
 def step(state: State, _fixes: Fixes, context: Context) -> Outcome:
     """Alarms of vehicles that were silent for too long until this batch, raised (where no tick had) and cleared."""
     state.silences = grown(state.silences, context.row_count)
-    heard = context.heard
-    raises = np.empty((3, len(heard)), np.int64)  # fix, raise time, whether a tick has told it
-    count = _step(
-        heard.rows, heard.before_times_ms, heard.before_speeds_01kmh, context.received_time_ms, _spans_ms(context),
-        _moving_01kmh(context), state.silences, raises,
-    )  # fmt: skip
-    found: list[Alarm] = []
-    for fix, raise_ms, told in raises[:, :count].T.tolist():
-        evidence = heard.evidence_before(fix)
-        raised = _alarm(context, int(heard.rows[fix]), raise_ms, context.received_time_ms, evidence)
-        found += [] if told else [raised]
-        found.append(replace(raised, clear_time_ms=max(context.received_time_ms, raise_ms)))
+    heard, rows = context.heard, context.unheard_rows
+    found = [
+        alarm
+        for fix, raise_ms, told in _ended(state, heard.rows, heard.before_times_ms, heard.before_speeds_01kmh, context)
+        for alarm in _both_ends(context, int(heard.rows[fix]), raise_ms, told, heard.evidence_before(fix))
+    ]
+    if len(rows):  # of vehicles with no other position in the batch, so `latest` is what it was before
+        latest = context.latest[rows]
+        times_ms = np.where(latest["fix_ms"], latest["fix_ms"], NEVER_MS)
+        found += [
+            alarm
+            for fix, raise_ms, told in _ended(state, rows, times_ms, latest["speed_01kmh"].copy(), context)
+            for alarm in _both_ends(context, int(rows[fix]), raise_ms, told, evidence_at(latest[fix]))
+        ]
     return Outcome(found)
 
 
@@ -81,6 +83,28 @@ def size(state: State) -> int:
 
 
 OFFLINE = Rule((NAME,), start, step, saved, loaded, size, tick)
+
+
+def _ended(
+    state: State, rows: Int64s, before_times_ms: Int64s, before_speeds_01kmh: Int32s, context: Context
+) -> list[list[int]]:
+    """Silences that end with this batch: which of `rows`, raise time, whether a tick has told it. Of several of one
+    vehicle the first ends it."""
+    raises = np.empty((3, len(rows)), np.int64)
+    count = _step(
+        rows, before_times_ms, before_speeds_01kmh, context.received_time_ms, _spans_ms(context),
+        _moving_01kmh(context), state.silences, raises,
+    )  # fmt: skip
+    ended: list[list[int]] = raises[:, :count].T.tolist()
+    return ended
+
+
+def _both_ends(
+    context: Context, row: int, raise_ms: int, told: int, evidence: tuple[EvidencePosition, ...]
+) -> list[Alarm]:
+    raised = _alarm(context, row, raise_ms, context.received_time_ms, evidence)
+    cleared = replace(raised, clear_time_ms=max(context.received_time_ms, raise_ms))
+    return [cleared] if told else [raised, cleared]
 
 
 def _alarm(context: Context, row: int, raise_ms: int, create_ms: int, evidence: tuple[EvidencePosition, ...]) -> Alarm:

@@ -75,8 +75,8 @@ class Context:
 
     A vehicle's id is row * partition_count + partition; `row_count` bounds every row, so that states know how far to
     grow. By row: `kinds`, `speeds_kmh_max` (own limit, 0 for none), `latest` (LATEST of fixes.py, after the batch).
-    `heard`: also the fixes that are only a sign of life. `pairs`: the fences in force that hold each of the step's
-    fixes.
+    `heard`: also the fixes that are only a sign of life. `unheard_rows`: of the vehicles of positions that take no part
+    at all (repeated, older, from the future). `pairs`: the fences in force that hold each of the step's fixes.
     """
 
     settings: RuleSettings
@@ -90,6 +90,7 @@ class Context:
     fences: FenceSet
     pairs: Pairs
     heard: Fixes
+    unheard_rows: Int64s
 
     def vehicle_id(self, row: int) -> int:
         """The vehicle of a row."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from services.vehicle_tracking.domain.alarms.offline import OFFLINE
 from services.vehicle_tracking.domain.fences import AlarmLevel
 from tests.vehicle_tracking.engine_tables import Run
@@ -57,14 +59,42 @@ def test_a_fix_without_a_place_is_a_sign_of_life_but_does_not_stop_the_vehicle()
     assert run.spans() == [(501, None)]
 
 
-def test_fixes_that_take_no_part_are_no_sign_of_life() -> None:
+@pytest.mark.parametrize("again", ["0 40 200", "-10 40 200", "1000 40 200"], ids=["repeated", "older", "future"])
+def test_what_takes_no_part_is_a_sign_of_life_but_does_not_move_the_vehicle(again: str) -> None:
     run = Run(OFFLINE)
     run.fixes("second kmh received\n0 40 1")
-    run.fixes("second kmh received\n0 40 200")
-    run.fixes("second kmh received\n-10 40 200")
-    run.fixes("second kmh received\n1000 40 200")
-    run.tick(301)
-    assert run.spans() == [(301, None)]
+    run.fixes(f"second kmh received\n{again.replace('40', '0')}")
+    run.tick(499)
+    assert run.told == []
+    run.tick(500)
+    assert run.spans() == [(500, None)]
+    run.fixes(f"second kmh received\n{again[:-3]} 600")
+    assert run.spans() == [(500, 600)]
+
+
+def test_without_a_tick_a_repeated_fix_tells_both_ends() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh lon received\n0 40 112 1")
+    run.fixes("second kmh lon received\n0 40 112 501")
+    assert run.spans() == [(301, 501)]
+    assert [len(alarm.evidence) for alarm in run.told] == [1, 1]
+
+
+def test_a_vehicle_whose_clock_is_wrong_is_standing_as_far_as_is_known() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n1000 40 1")
+    run.tick(DAY_S)
+    assert run.told == []
+    run.fixes(f"second kmh received\n{3 * DAY_S} 40 {DAY_S + 1}")
+    assert run.spans() == [(DAY_S + 1, DAY_S + 1)]
+
+
+def test_a_repeated_fix_beside_a_new_one_changes_nothing() -> None:
+    run = Run(OFFLINE)
+    run.fixes("second kmh received\n0 40 1")
+    run.fixes("second kmh received\n0 40 501\n500 0 501\n0 40 501")
+    assert run.spans() == [(301, 501)]
+    assert len(run.told) == 2
 
 
 def test_old_fixes_received_now_keep_a_vehicle_online() -> None:
