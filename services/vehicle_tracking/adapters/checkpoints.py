@@ -8,7 +8,7 @@ from common.infra.archive import Archive
 from common.infra.log import TopicPartition
 from common.metrics import metrics
 from services.vehicle_tracking.adapters.changes import Change, Pool, connected, read
-from services.vehicle_tracking.adapters.track_files import lock_owner
+from services.vehicle_tracking.adapters.track_files import lock_owner, path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Checkpoints:
 
     def claim(self, place: TopicPartition, *, oldest_offset: int) -> Checkpoint:
         """Become the owner of `place` from its checkpoint on; `oldest_offset` where there is none. From now on the
-        owner before can write nothing. Files beyond the checkpoint leave the manifest: replay writes them again."""
+        owner before can note nothing. Its files beyond the checkpoint are removed: replay writes them again."""
         with connected(self._pool) as connection, connection.transaction():
             writing = Change(connection, "engine")
             [(next_offset, path, epoch)] = writing.rows(
@@ -39,10 +39,14 @@ class Checkpoints:
                 " RETURNING next_offset, path, epoch",
                 *place, oldest_offset,
             )  # fmt: skip
-            writing.rows(
-                "DELETE FROM track_files WHERE topic = %s AND partition = %s AND start_offset >= %s",
+            removed = writing.rows(
+                "DELETE FROM track_files WHERE topic = %s AND partition = %s AND start_offset >= %s"
+                " RETURNING path, end_offset",
                 *place, next_offset,
             )  # fmt: skip
+        end_offset = max((end for _, end in removed), default=next_offset)
+        for file in (*(file for file, _ in removed), path_of(place, end_offset, epoch - 1)):  # the last: not noted yet
+            self._archive.delete(file)
         return Checkpoint(self._archive.read(path) if path else None, next_offset, epoch)
 
     def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:

@@ -137,7 +137,7 @@ class TrackFiles:
         earlier = self._earlier(part)
         with timed(metrics.archive_seconds):
             table, written = table_of(part, earlier)
-            self._archive.write(path_of(part.place, part.start_offset), parquet(table))
+            self._archive.write(path_of(part.place, part.start_offset, part.epoch), parquet(table))
         self._note(part, table)
         self._recent[part.place] = _Recent(part.epoch, part.end_offset, [written, *earlier])
         metrics.archived_positions.inc(table.num_rows)
@@ -184,14 +184,15 @@ class TrackFiles:
             writing.rows(
                 "INSERT INTO track_files (topic, partition, start_offset, end_offset, path, position_count,"
                 " fix_time_ms_min, fix_time_ms_max) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                *part.place, part.start_offset, part.end_offset, path_of(part.place, part.start_offset),
+                *part.place, part.start_offset, part.end_offset, path_of(part.place, part.start_offset, part.epoch),
                 table.num_rows, int(times.min()), int(times.max()),
             )  # fmt: skip
 
 
-def path_of(place: TopicPartition, start_offset: int) -> str:
-    """Where the file of the records from `start_offset` on is: the same for every repeat."""
-    return f"tracks/{place.topic}/partition={place.partition:04d}/{start_offset:020d}.parquet"
+def path_of(place: TopicPartition, start_offset: int, epoch: int) -> str:
+    """Where the file of the records from `start_offset` on is: the same for every repeat by this owner. An owner that
+    has lost the partition and still writes must not overwrite what the next one wrote."""
+    return f"tracks/{place.topic}/partition={place.partition:04d}/{start_offset:020d}-{epoch}.parquet"
 
 
 def check_owner(pool: Pool, place: TopicPartition, epoch: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from services.vehicle_tracking.domain.positions import Int32s, PositionBatch, ba
 from services.vehicle_tracking.domain.topics import POSITIONS
 from services.vehicle_tracking.domain.tracks import track_order
 
+FILES_ATTEMPTS_MAX = 3  # a new owner of a partition removes the files that it writes again
 TAIL_RECORDS_AT_ONCE = 500
 TAIL_RECORDS_MAX = 100_000  # an engine that is further behind than this has to catch up first
 
@@ -38,14 +40,23 @@ class Tracks:
         """The first `count_max` positions by fix time with start_ms <= fix time < end_ms, each fix time once, and the
         quality flags of each; 0 for the newest, which the engine has not judged for the archive yet."""
         place = TopicPartition(POSITIONS, vehicle_id % self._partition_count)
-        files, next_offset = self._files.find(place, start_ms=start_ms, end_ms=end_ms)
-        table = self._scanned([file.path for file in files], vehicle_id, start_ms, end_ms)
+        table, next_offset = self._archived(place, vehicle_id, start_ms, end_ms)
         archived = _positions(table)
         tail = self._tail(place, vehicle_id, start_ms, end_ms, from_offset=next_offset or 0)
         flags = np.concatenate([table.column("quality_flags").to_numpy(), *(np.zeros(len(b), np.int32) for b in tail)])
         positions = joined([archived, *tail])
         chosen = track_order(positions.fix_times_ms)[:count_max]
         return positions.take(chosen), flags[chosen].astype(np.int32)
+
+    def _archived(
+        self, place: TopicPartition, vehicle_id: int, start_ms: int, end_ms: int
+    ) -> tuple[pa.Table, int | None]:
+        """Rows of the files, and the offset from which on nothing is in files."""
+        for _ in range(FILES_ATTEMPTS_MAX):
+            files, next_offset = self._files.find(place, start_ms=start_ms, end_ms=end_ms)
+            with suppress(FileNotFoundError):
+                return self._scanned([file.path for file in files], vehicle_id, start_ms, end_ms), next_offset
+        raise Unavailable("TRACK_NOT_READY", "the newest positions are being archived again; try again later")
 
     def _scanned(self, paths: Sequence[str], vehicle_id: int, start_ms: int, end_ms: int) -> pa.Table:
         """Rows of the files in order of arrival. Only row groups that may hold the vehicle are read."""

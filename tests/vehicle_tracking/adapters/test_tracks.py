@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -159,7 +160,7 @@ def test_a_copy_that_comes_much_later_than_terminals_resend_is_stored(pool: Pool
 def test_files_are_ordered_by_vehicle_and_time(pool: Pool, archive: Archive, tmp_path: Path) -> None:
     Checkpoints(pool, archive).claim(PLACE, oldest_offset=0)
     TrackFiles(pool, archive).write(part(0, fixes(9, 5, 4), fixes(5, 7, 6)))
-    table = pq.read_table(tmp_path / path_of(PLACE, 0), partitioning=None)
+    table = pq.read_table(tmp_path / path_of(PLACE, 0, 1), partitioning=None)
     assert table.column("vehicle_id").to_pylist() == [5, 5, 9, 9]
     assert [time.second for time in table.column("fix_time").to_pylist()] == [6, 7, 4, 5]
 
@@ -175,6 +176,52 @@ def test_who_lost_the_partition_can_write_nothing(pool: Pool, archive: Archive) 
     assert archive.list("tracks") == []
 
 
+def test_what_the_owner_before_wrote_and_could_not_note_is_removed(pool: Pool, archive: Archive) -> None:
+    checkpoints, files = Checkpoints(pool, archive), TrackFiles(pool, archive)
+    first = checkpoints.claim(PLACE, oldest_offset=0)
+    files.write(part(0, fixes(5, 1), epoch=first.epoch))
+    archive.write(path_of(PLACE, 1, first.epoch), b"written, and then it crashed")
+    checkpoints.claim(PLACE, oldest_offset=0)
+    assert archive.list("tracks") == []
+
+
+def test_who_lost_the_partition_while_it_wrote_spoils_no_file(
+    pool: Pool, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints, files = Checkpoints(pool, archive), TrackFiles(pool, archive)
+    first = checkpoints.claim(PLACE, oldest_offset=0)
+    written = FolderArchive.write
+
+    def taken_over(self: FolderArchive, path: str, content: bytes) -> None:
+        monkeypatch.setattr(FolderArchive, "write", written)
+        second = checkpoints.claim(PLACE, oldest_offset=0)
+        TrackFiles(pool, archive).write(part(0, fixes(5, 1), fixes(5, 2), epoch=second.epoch))
+        self.write(path, content)
+
+    monkeypatch.setattr(FolderArchive, "write", taken_over)
+    with pytest.raises(NotAllowedNow):
+        files.write(part(0, fixes(5, 1), epoch=first.epoch))
+    assert archived(pool, archive) == [[1, 2]]
+
+
+def test_a_track_is_read_though_a_new_owner_removes_files_meanwhile(
+    pool: Pool, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = Checkpoints(pool, archive)
+    first = checkpoints.claim(PLACE, oldest_offset=0)
+    TrackFiles(pool, archive).write(part(0, fixes(5, 1), epoch=first.epoch))
+    found = TrackFiles.find
+
+    def then_taken_over(self: TrackFiles, place: TopicPartition, **range_ms: int) -> Any:
+        monkeypatch.setattr(TrackFiles, "find", found)
+        files = self.find(place, **range_ms)
+        checkpoints.claim(PLACE, oldest_offset=0)
+        return files
+
+    monkeypatch.setattr(TrackFiles, "find", then_taken_over)
+    assert seconds(pool, archive, log_of(fixes(5, 1))) == [1]
+
+
 def test_the_next_owner_begins_where_the_checkpoint_ends(pool: Pool, archive: Archive) -> None:
     checkpoints, files = Checkpoints(pool, archive), TrackFiles(pool, archive)
     first = checkpoints.claim(PLACE, oldest_offset=3)
@@ -185,5 +232,6 @@ def test_the_next_owner_begins_where_the_checkpoint_ends(pool: Pool, archive: Ar
     files.write(part(5, fixes(5, 5), epoch=first.epoch))
     second = checkpoints.claim(PLACE, oldest_offset=0)
     assert (second.state, second.next_offset) == (b"state 4", 5)
+    assert archive.list("tracks") == [path_of(PLACE, offset, first.epoch) for offset in (3, 4)]
     assert seconds(pool, archive, log_of()) == [3, 4]  # what lies beyond is written again
     assert (checkpoints.next_offset(PLACE), len(archive.list("checkpoints"))) == (5, 1)
