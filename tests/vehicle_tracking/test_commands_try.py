@@ -50,12 +50,19 @@ def test_alarms_are_printed_as_objects(tmp_path: Path, suffix: str) -> None:
     assert "4 positions of 1 vehicles against 1 fences" in told.replace("\n", " ")
 
 
+def test_transitions_are_printed_whether_they_trigger_or_not(tmp_path: Path) -> None:
+    _, out, _ = run(tmp_path, "--datum", "WGS84", "--json")
+    told = [(row.get("transition") or row["rule"], row["time"][11:19]) for row in rows(out) if row.get("limit", 0) == 0]
+    assert told == [("enter", "12:00:10"), ("fence_enter", "12:00:10"), ("exit", "12:00:50")]
+
+
 def test_people_get_a_table(tmp_path: Path) -> None:
     code, out, _ = run(tmp_path, "--datum", "WGS84")
     assert code == 0
     assert "overspeed" in out
     assert "2026-01-01 12:00:10" in out
     assert "still holds" in out
+    assert [word in out for word in ("enter", "exit")] == [True, True]
 
 
 def test_flaws_are_counted_and_kinds_have_their_limits(tmp_path: Path) -> None:
