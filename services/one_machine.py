@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from common.infra.servers import postgres_url, redis_url, stop_servers
 from rich.console import Console
 
+from common.infra.servers import postgres_url, redis_url, stop_servers
 from common.infra.settings import load
 from services.gateway.settings import GatewaySettings
 from services.preparation import prepare

@@ -7,7 +7,6 @@ from pathlib import Path
 from common.infra.event_logs import open_log
 from common.infra.migrations import migrate
 from common.infra.servers import postgres_url
-
 from common.infra.settings import load
 from services.vehicle_tracking.adapters.log_topics import topics
 from services.vehicle_tracking.settings import TrackingSettings

@@ -41,7 +41,7 @@ ABNORMAL = 1006  # the connection broke without a word
 log = diagnostics.logger(__name__)
 
 
-class Closing(Exception):  # noqa: N818 – not every end is an error
+class Closing(Exception):
     """The stream ends. `code`: for the browser."""
 
     def __init__(self, code: int, reason: str) -> None:

@@ -112,7 +112,7 @@ class LiveTable:
 
     def online(self, vehicle_ids: Ids) -> NDArray[np.bool_]:
         """Whether these vehicles are online by the offline rule."""
-        return self._records["online"][vehicle_ids] != 0
+        return np.asarray(self._records["online"][vehicle_ids] != 0)
 
     def find(self, vehicle_id: int) -> np.void | None:
         """The LIVE_RECORD of a vehicle; None before its first position."""

@@ -37,8 +37,8 @@ def list_vehicles(
     kinds: Sequence[int] = (),
     vehicle_ids: Sequence[int] | None = None,
 ) -> list[Vehicle]:
-    """Up to `count` vehicles by id, after `after_id`, that match every filter. An empty filter matches all; `vehicle_ids`
-    that are given and empty match none."""
+    """Up to `count` vehicles by id, after `after_id`, that match every filter. An empty filter matches all;
+    `vehicle_ids` that are given and empty match none."""
     clauses, values = ["NOT deleted", "vehicle_id > %s"], [after_id]  # type: tuple[list[str], list[Any]]
     for column, wanted in (
         ("region_code", region_codes),

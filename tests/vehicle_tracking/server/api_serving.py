@@ -11,7 +11,6 @@ import grpc
 import grpc.aio
 import numpy as np
 import pytest
-from common.infra.migrations import migrate
 from google.rpc import error_details_pb2, status_pb2
 from psycopg_pool import ConnectionPool
 from xiangtong.tracking.v1 import alarms_pb2, registry_service_pb2
@@ -21,6 +20,7 @@ from xiangtong.tracking.v1.tracking_service_pb2_grpc import TrackingServiceStub
 from common.errors import NotFound, Stale
 from common.infra.grpc import start
 from common.infra.grpc_errors import DETAILS_KEY
+from common.infra.migrations import migrate
 from common.infra.redis import connect_async
 from common.infra.settings import GrpcSettings
 from services.vehicle_tracking.adapters.changes import Pool
