@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
-from tests.browser.stack import Stack, running_stack
+from tests.browser.stack import Platform, running_platform
 
 ARGUMENTS = (
     "--no-sandbox",
@@ -24,10 +24,10 @@ Opened = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Stack]:
+def platform(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, redis_url: str) -> Iterator[Platform]:
     """Every role and a small fleet, on the servers of the tests."""
     servers = {"XIANGTONG_POSTGRES": postgres_url, "XIANGTONG_REDIS": redis_url}
-    with running_stack(tmp_path_factory.mktemp("stack"), servers, vehicle_count=VEHICLES) as running:
+    with running_platform(tmp_path_factory.mktemp("platform"), servers, vehicle_count=VEHICLES) as running:
         yield running
 
 
@@ -41,7 +41,7 @@ def browser(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(stack: Stack, browser: Browser) -> Iterator[Opened]:
+def opened(platform: Platform, browser: Browser) -> Iterator[Opened]:
     """Opens the sign-in page. At the end: no error in the log, and no request left this machine's own gateway."""
     contexts: list[BrowserContext] = []
     problems: list[str] = []
@@ -50,9 +50,9 @@ def opened(stack: Stack, browser: Browser) -> Iterator[Opened]:
         context = browser.new_context(viewport=viewport, locale="zh-CN", has_touch=touch, is_mobile=touch)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
-        _watch(page, stack.url, problems, expected)
-        page.goto(stack.url)
+        page.set_default_timeout(60_000)
+        _watch(page, platform.url, problems, expected)
+        page.goto(platform.url)
         return page
 
     yield open_page
@@ -62,12 +62,12 @@ def opened(stack: Stack, browser: Browser) -> Iterator[Opened]:
 
 
 @pytest.fixture
-def signed_in(opened: Opened, stack: Stack) -> Opened:
+def signed_in(opened: Opened, platform: Platform) -> Opened:
     """Opens the console as admin."""
 
     def open_page(viewport: ViewportSize = DESKTOP, *, touch: bool = False, expected: tuple[str, ...] = ()) -> Page:
         page = opened(viewport, touch=touch, expected=expected)
-        sign_in(page, "admin", stack.password)
+        sign_in(page, "admin", platform.password)
         page.get_by_role("dialog").wait_for()  # the first password is still in use, and the console says so
         page.keyboard.press("Escape")
         return page

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PHONE, Opened, axe_source, sign_in
-from tests.browser.stack import Stack
+from tests.browser.stack import Platform
 
 pytestmark = [
     pytest.mark.enable_socket,
@@ -125,11 +125,12 @@ def test_a_track_is_loaded_and_played(signed_in: Opened) -> None:
     expect(page.locator(".track-arrow")).to_be_visible()
 
 
-def test_a_gateway_that_dies_is_reconnected_without_signing_in_again(signed_in: Opened, stack: Stack) -> None:
+def test_a_gateway_that_dies_is_reconnected_without_signing_in_again(signed_in: Opened, platform: Platform) -> None:
     page = signed_in(expected=("WebSocket", "ERR_CONNECTION", "503", "502", "500"))
     expect(page.get_by_text("实时")).to_be_visible()
-    stack.kill_role("gateway")
+    platform.stack.kill("gateway")
     expect(page.get_by_text("与服务器的连接已断开").first).to_be_visible(timeout=15_000)
+    platform.stack.start("gateway")
     expect(page.get_by_text("实时")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("与服务器的连接已断开")).to_have_count(0)
     expect(_vehicles(page).first).to_be_visible()
@@ -146,6 +147,7 @@ def test_an_admin_makes_an_account_whose_owner_chooses_a_password(signed_in: Ope
     dialog.get_by_role("button", name="保存").click()
     expect(dialog.get_by_role("row", name=re.compile("zhiban"))).to_contain_text("值班员")
 
+    page.close()
     own = opened()
     sign_in(own, "zhiban", OPERATOR_FIRST_PASSWORD)
     form = own.get_by_role("dialog")
@@ -186,10 +188,10 @@ def test_it_works_on_a_phone(signed_in: Opened) -> None:
 
 
 @pytest.mark.parametrize("place", ["sign-in", "console", "card", "fence form", "accounts"])
-def test_nothing_is_without_a_name_or_unreadable(opened: Opened, stack: Stack, place: str) -> None:
+def test_nothing_is_without_a_name_or_unreadable(opened: Opened, platform: Platform, place: str) -> None:
     page = opened()
     if place != "sign-in":
-        sign_in(page, "admin", stack.password)
+        sign_in(page, "admin", platform.password)
         page.get_by_role("dialog").wait_for()
         page.keyboard.press("Escape")
         _vehicles(page).first.wait_for()

@@ -43,7 +43,7 @@ function opened(): { states: LinkState[]; waits: number[]; events: LiveEvents } 
     states.push(now);
     if (retryMs) waits.push(retryMs);
   };
-  const events = { state, vehicles: vi.fn(), positions: vi.fn(), alarms: vi.fn() } as unknown as LiveEvents;
+  const events = { state, vehicles: vi.fn(), positions: vi.fn(), alarms: vi.fn(), source: vi.fn() } as unknown as LiveEvents;
   const link = new LiveLink("ws://here/api/live", VIEW, events);
   link.open();
   sockets[0]!.onopen();
@@ -56,6 +56,12 @@ test("a new link says what it wants to see, and a numbered frame is answered", (
   sockets[0]!.onmessage({ data: frameBytes({ number: 9 }) });
   expect(events.positions).toHaveBeenCalledOnce();
   expect(sockets[0]!.sent.at(-1)).toEqual({ type: "seen", number: 9 });
+});
+
+test("news of the source are told", () => {
+  const { events } = opened();
+  sockets[0]!.onmessage({ data: '{"type":"source","live":false}' });
+  expect(events.source).toHaveBeenCalledWith(false);
 });
 
 test("a part of a snapshot has no number and is not answered", () => {

@@ -1,15 +1,17 @@
 // The live stream: one WebSocket that comes back by itself and goes on where it was.
 
 import { frame, type Frame } from "./frames";
-import type { AlarmNews, VehicleRows, View } from "./types";
+import type { AlarmNews, SourceNews, VehicleRows, View } from "./types";
 
 export type LinkState = "connecting" | "open" | "lost" | "ended";
 
 export interface LiveEvents {
   state(state: LinkState, retryMs: number): void;
   vehicles(rows: VehicleRows): void;
-  positions(frame: Frame, byteCount: number): void;
+  /** `startedMs`: when the handler of the frame began, by performance.now(). */
+  positions(frame: Frame, byteCount: number, startedMs: number): void;
   alarms(news: AlarmNews): void;
+  source(live: boolean): void;
 }
 
 const RETRY_MS_MIN = 500;
@@ -67,14 +69,15 @@ export class LiveLink {
 
   private received(socket: WebSocket, data: ArrayBuffer | string): void {
     if (socket !== this.socket) return;
+    const startedMs = performance.now();
     this.heard();
     this.retryMs = RETRY_MS_MIN;
     if (typeof data === "string") {
-      this.told(JSON.parse(data) as VehicleRows | AlarmNews);
+      this.told(JSON.parse(data) as VehicleRows | AlarmNews | SourceNews);
       return;
     }
     const positions = frame(data);
-    this.events.positions(positions, data.byteLength);
+    this.events.positions(positions, data.byteLength, startedMs);
     this.epoch = positions.epoch;
     if (positions.number) {
       this.number = positions.number;
@@ -82,8 +85,9 @@ export class LiveLink {
     }
   }
 
-  private told(news: VehicleRows | AlarmNews): void {
+  private told(news: VehicleRows | AlarmNews | SourceNews): void {
     if (news.type === "vehicles") this.events.vehicles(news);
+    else if (news.type === "source") this.events.source(news.live);
     else if (news.type === "alarms") {
       this.alarmNumber = news.alarm_number;
       this.events.alarms(news);

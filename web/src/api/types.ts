@@ -176,6 +176,12 @@ export interface AlarmNews {
   alarm_number: number;
 }
 
+/** Whether what is seen is up to date: the gateway may have lost the service behind it. */
+export interface SourceNews {
+  type: "source";
+  live: boolean;
+}
+
 export interface View {
   bounding_box: [number, number, number, number] | null;
   kinds: Kind[];

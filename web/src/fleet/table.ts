@@ -3,7 +3,7 @@
 import { FLAG_ONLINE, FRAME_SNAPSHOT_FIRST, fixTimeMs, headingDeg, type Frame } from "../api/frames";
 import type { Datum, VehicleRows } from "../api/types";
 import { fromWgs84 } from "../map/datum";
-import { ANCHOR_X, ANCHOR_Y, mercatorX, mercatorY } from "../map/mercator";
+import { ANCHOR_X, ANCHOR_Y, mercatorX, mercatorYFast } from "../map/mercator";
 
 export const GLYPH_FLOATS = 8; // from x, y; to x, y; start s; duration s; heading; style bytes
 export const GLYPH_BYTES = GLYPH_FLOATS * 4;
@@ -82,7 +82,12 @@ export class FleetTable {
   /** Positions of one frame; `nowS` is the map's clock, from which the shader glides. */
   apply(frame: Frame, nowS: number): void {
     if (frame.kind === FRAME_SNAPSHOT_FIRST) this.forget();
-    for (let i = 0; i < frame.count; i++) this.move(frame, i, nowS);
+    let slot = -1;
+    for (let i = 0; i < frame.count; i++) {
+      const id = frame.vehicleIds[i]!;
+      slot = this.ids[slot + 1] === id && slot + 1 < this.count ? slot + 1 : this.ensureSlot(id); // mostly in order
+      this.move(slot, frame, i, nowS);
+    }
     for (let i = 0; i < frame.goneIds.length; i++) {
       const slot = this.slotOf(frame.goneIds[i]!);
       if (slot >= 0) this.setState(slot, STATE_ABSENT);
@@ -128,8 +133,7 @@ export class FleetTable {
     return !text || (this.plates[slot] ?? "").includes(text);
   }
 
-  private move(frame: Frame, i: number, nowS: number): void {
-    const slot = this.ensureSlot(frame.vehicleIds[i]!);
+  private move(slot: number, frame: Frame, i: number, nowS: number): void {
     const before = this.states[slot];
     const longitude = frame.longitudesE7[i]!;
     const latitude = frame.latitudesE7[i]!;
@@ -144,7 +148,9 @@ export class FleetTable {
     this.flags[slot] = frame.flags[i]!;
     if (moved || !before) this.place(slot, nowS, glideS);
     this.glyphs[slot * GLYPH_FLOATS + 6] = (headingDeg(frame.headings[i]!) * Math.PI) / 180;
-    this.setState(slot, stateOf(frame.flags[i]!, frame.speeds01kmh[i]!));
+    this.dirty[(slot / BLOCK_SLOTS) | 0] = 1;
+    const state = stateOf(frame.flags[i]!, frame.speeds01kmh[i]!);
+    if (state !== before) this.setState(slot, state);
   }
 
   private place(slot: number, nowS: number, glideS: number): void {
@@ -154,7 +160,7 @@ export class FleetTable {
     let latitude = this.latitudesE7[slot]! / 1e7;
     if (this.datum === "GCJ02") [longitude, latitude] = fromWgs84([longitude, latitude], this.datum);
     const x = mercatorX(longitude) - ANCHOR_X;
-    const y = mercatorY(latitude) - ANCHOR_Y;
+    const y = mercatorYFast(latitude) - ANCHOR_Y;
     if (glideS > 0 && glideS < 120) {
       const part = Math.min(1, Math.max(0, (nowS - g[at + 4]!) / Math.max(g[at + 5]!, 1e-6)));
       g[at] = g[at]! + (g[at + 2]! - g[at]!) * part;

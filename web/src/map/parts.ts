@@ -134,7 +134,7 @@ export class MapParts {
     const labels = this.map.getLayer("road-shield") ? "road-shield" : undefined;
     addFenceLayers(this.map, FENCES, labels);
     this.track.addLayers(labels);
-    this.map.addLayer(this.vehicles);
+    this.map.addLayer(this.vehicles, this.map.getLayer("city-label") ? "city-label" : undefined); // towns stay readable
     this.draw.addLayers();
     this.styled = true;
     this.showFences(this.fences, this.selectedFenceId);

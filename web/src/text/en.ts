@@ -20,6 +20,7 @@ export const en: typeof zh = {
   "link.connecting": "Connecting",
   "link.lost": "The connection is lost; trying again in {seconds} s. The map shows where vehicles were before.",
   "link.lost_now": "The connection is lost; connecting again. The map shows where vehicles were before.",
+  "link.source": "The server gets no positions at the moment and goes on by itself. The map shows where vehicles were before.",
   "link.retry": "Connect now",
   "link.detail": "{changes} positions a second · {bytes} · {ms} ms a batch",
   "count.all": "All",

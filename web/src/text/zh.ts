@@ -18,6 +18,7 @@ export const zh = {
   "link.connecting": "正在连接",
   "link.lost": "与服务器的连接已断开，{seconds} 秒后自动重连。地图上显示的是断开前的位置。",
   "link.lost_now": "与服务器的连接已断开，正在重连。地图上显示的是断开前的位置。",
+  "link.source": "服务端暂时收不到车辆位置，恢复后自动继续。地图上显示的是此前的位置。",
   "link.retry": "立即重连",
   "link.detail": "每秒 {changes} 条位置 · {bytes} · 处理 {ms} 毫秒/批",
   "count.all": "在册",
