@@ -214,7 +214,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         else:
             until = _short(row["clear_time"]) if row["clear_time"] else "still holds"
             rule = f"{row['rule']} bit {row['subject']}" if row["rule"] == TERMINAL else row["rule"]
-            values = (f"{row['measured']:g}", f"{row['limit']:g}")
+            values = (f"{row['measured']:g}", f"{row['limit']:g}") if row["limit"] else ()
             table.add_row(*place, Text(rule, "red"), Text(row["fence"]), until, row["level"], *values)
     return table
 
