@@ -8,6 +8,8 @@ import numba
 
 from services.vehicle_tracking.domain.positions import Int32s, Int64s
 
+# Compiled code of other modules holds these numbers, and numba's cache does not see it: when one changes, delete the
+# cache (__pycache__/*.nb?).
 CELL_BITS = 16
 CELL_E7 = 1 << CELL_BITS  # 0.0065 degree, 640 m to 730 m: smaller cells make the tables outgrow the caches
 TILE_CELL_BITS = 6

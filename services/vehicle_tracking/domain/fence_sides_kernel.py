@@ -16,6 +16,7 @@ from services.vehicle_tracking.domain.fences import FenceTrigger
 from services.vehicle_tracking.domain.positions import Int32s, Int64s
 
 NO_SIDE = 0  # the first row of `sides` is never used
+SIDES_MAX = 200  # of a vehicle, but for those that it is inside of: 13 kB, and each is looked at with each fix
 LIVE, USED, FREE = range(3)  # counts: rows of sides in use, rows ever used, the first of the rows given back
 
 _ENTER, _EXIT, _CROSS = int(FenceTrigger.ENTER), int(FenceTrigger.EXIT), int(FenceTrigger.CROSS)
@@ -45,7 +46,8 @@ def step(
         first, last = pairs.starts[fix], pairs.starts[fix + 1]
         if first == last and heads[row] == NO_SIDE and cross_gap_ms < 0:
             continue
-        more = (last - first) + _chain_length(heads[row], sides) + len(met)
+        length = _chain_length(heads[row], sides)
+        more = (last - first) + length + len(met)
         if used[_EVENTS] + more > len(changes.events) or used[_TURNS] + more > len(changes.before):
             return fix, used[_EVENTS], used[_TURNS]
         if counts[LIVE] + (last - first) > len(sides):
@@ -59,6 +61,8 @@ def step(
                 _crosses(fix, line, fixes, known, heads, sides, marks, mark, met, changes, used)
         if heads[row] != NO_SIDE:
             _known_sides(fix, fixes, known, heads, sides, counts, marks, mark, changes, used)
+        if length > SIDES_MAX:
+            _forget(row, heads, sides, counts)
         for pair in range(first, last):
             if marks[pairs.slots[pair]] == mark + _HELD:
                 _new_side(fix, fixes, known, pairs.slots[pair], heads, sides, counts, changes, used)
@@ -146,6 +150,19 @@ def _new_side(
     side.following = heads[row]
     heads[row] = at
     _judge(fix, fixes, known.rows[slot], True, side, changes, used)
+
+
+@numba.njit(cache=True, nogil=True)
+def _forget(row: Any, heads: Int32s, sides: Any, counts: Int64s) -> None:
+    """Give back the sides of all but the newest exit alarms: those hold on, until people acknowledge them."""
+    previous, at, kept = NO_SIDE, heads[row], 0
+    while at != NO_SIDE:
+        following = sides[at].following
+        if kept >= SIDES_MAX and not sides[at].inside and not sides[at].pending:
+            _give_back(at, previous, row, heads, sides, counts)
+        else:
+            previous, kept = at, kept + 1
+        at = following
 
 
 @numba.njit(cache=True, nogil=True, inline="always")

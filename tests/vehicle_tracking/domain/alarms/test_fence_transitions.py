@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.fence_transitions import FENCE_TRANSITIONS
 from services.vehicle_tracking.domain.fence_set import FenceSet, fence_set
+from services.vehicle_tracking.domain.fence_sides_kernel import SIDES_MAX
 from services.vehicle_tracking.domain.fences import AlarmLevel, Circle, Fence, FenceTrigger, Shape, TimeWindow
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
 from services.vehicle_tracking.domain.quality import STATUS_POSITIONED
@@ -212,12 +213,24 @@ def test_an_alarm_is_late_when_the_fix_that_raised_it_was_and_stays_so() -> None
     assert {(alarm.rule, alarm.late) for alarm in run.alarms.values()} == {("fence_enter", True), ("fence_exit", False)}
 
 
+def test_only_so_many_exits_of_a_vehicle_are_remembered_as_there_is_room_for_and_the_newest_win() -> None:
+    count = SIDES_MAX + 50
+    fences = fence_set([box(n, 110 + n / 100, 27, 110 + n / 100 + 0.005, 29, triggers=(EXIT,)) for n in range(count)])
+    run = Run(FENCE_TRANSITIONS, fences=fences)
+    run.fixes("second lon\n" + "\n".join(f"{30 * n} {110 + n / 100 + 0.002}" for n in range(count + 1)))
+    assert len(run.alarms) == count
+    assert len(run.state.rules["fence_enter"]) in (SIDES_MAX, SIDES_MAX + 1)
+    run.fixes(f"second lon\n{30 * count + 30} 110.002\n{30 * count + 60} {110 + (count - 3) / 100 + 0.002}")
+    cleared = [alarm.fence_id for alarm in run.alarms.values() if alarm.clear_time_ms is not None]
+    assert cleared == [count - 3]
+
+
 def test_many_changes_at_once_are_all_told() -> None:
-    fences = fence_set([box(n, 111.99, 27.99, 112.01, 28.01, triggers=(ENTER, EXIT)) for n in range(1, 1301)])
+    fences = fence_set([box(n, 111.99, 27.99, 112.01, 28.01, triggers=(ENTER,)) for n in range(1, 1301)])
     run = Run(FENCE_TRANSITIONS, fences=fences)
     run.fixes("vehicle second lon\n1 0 112\n1 30 113\n2 0 112\n1 60 112")
     alarms = list[Alarm](run.alarms.values())
-    assert len(alarms) == 4 * 1300
+    assert len(alarms) == 3 * 1300
     assert sum(alarm.clear_time_ms is None for alarm in alarms) == 2 * 1300
 
 
