@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser.stack import Platform, running_platform
 
@@ -20,7 +20,9 @@ ARGUMENTS = (
 VEHICLES = 60
 DESKTOP = ViewportSize(width=1920, height=1080)
 PHONE = ViewportSize(width=390, height=844)
+ANSWER_MS_MAX = 60_000.0  # a machine that runs every role beside a browser with a software WebGL may be slow
 Opened = Callable[..., Page]
+expect.set_options(timeout=ANSWER_MS_MAX / 2)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,7 @@ def opened(platform: Platform, browser: Browser) -> Iterator[Opened]:
         context = browser.new_context(viewport=viewport, locale="zh-CN", has_touch=touch, is_mobile=touch)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(ANSWER_MS_MAX)
         _watch(page, platform.url, problems, expected)
         page.goto(platform.url)
         return page

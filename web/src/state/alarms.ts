@@ -41,6 +41,7 @@ export function forgetAlarms(): void {
 export async function acknowledge(alarm: Alarm, remark: string): Promise<Alarm> {
   const done = await post<Alarm>(`/api/alarms/${encodeURIComponent(alarm.alarm_id)}/acknowledge`, { remark, etag: "" });
   open.delete(alarm.alarm_id);
+  if (selectedAlarmId.value === alarm.alarm_id) selectedAlarmId.value = "";
   publish();
   return done;
 }

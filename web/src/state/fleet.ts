@@ -9,7 +9,7 @@ import { Picker } from "../fleet/picking";
 import { FleetTable, NO_FILTER, type Filter } from "../fleet/table";
 import { mapClockS } from "../map/vehicle_layer";
 import { forgetAlarms, newsOfAlarms } from "./alarms";
-import { endSession } from "./session";
+import { loadSession, me } from "./session";
 
 const PANEL_MS = 1000;
 const TIMINGS_KEPT = 512;
@@ -110,9 +110,15 @@ function positions(frame: Frame, byteCount: number, startedMs: number): void {
   }
 }
 
+/** The stream's session is over. A changed password ends it too, but then this page has a new one. */
+async function checkSession(): Promise<void> {
+  await loadSession();
+  if (me.value) openLive();
+}
+
 function linkChanged(state: LinkState, retryMs: number): void {
   linkState.value = state;
   retryAtMs.value = retryMs ? Date.now() + retryMs : 0;
   if (state === "open") sourceLive.value = true; // it says so if not
-  if (state === "ended") endSession();
+  if (state === "ended") void checkSession();
 }

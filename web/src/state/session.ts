@@ -26,7 +26,6 @@ export async function loadSession(): Promise<void> {
   try {
     adopt(await get<Me>("/api/me"));
   } catch (error) {
-    sessionLapsed.value = false;
     if (!(error instanceof Refusal) || error.status !== 401) tellError(error);
   } finally {
     sessionKnown.value = true;
