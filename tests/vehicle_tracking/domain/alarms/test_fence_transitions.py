@@ -177,6 +177,12 @@ def test_a_cross_is_a_straight_line_between_two_fixes_outside(table: str, crosse
     assert spans(run) == [("fence_cross", time, time) for time in crossed]
 
 
+def test_a_cross_needs_the_fence_in_force_at_both_fixes() -> None:
+    run = Run(FENCE_TRANSITIONS, fences=area(triggers=(CROSS,), time_windows=(TimeWindow((), 12 * 60 + 1, 13 * 60),)))
+    run.each("second lon\n30 111.9\n90 112.1\n150 111.9")
+    assert spans(run) == [("fence_cross", 150, 150)]
+
+
 def test_when_a_window_closes_the_enter_clears_without_an_exit_and_when_it_opens_one_enters() -> None:
     run = Run(FENCE_TRANSITIONS, fences=area(time_windows=(TimeWindow((), 12 * 60, 12 * 60 + 1),)))
     judged = run.fixes(f"second lon\n0 112\n59 112\n60 112\n{24 * 3600 + 5} 112")
