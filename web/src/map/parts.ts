@@ -107,12 +107,12 @@ export class MapParts {
 
   flyTo(point: Point): void {
     const center = fromWgs84(point, this.datum);
-    this.map.easeTo({ center, zoom: Math.max(this.map.getZoom(), 12.5), padding: this.padding(), duration: 600 });
+    this.map.easeTo({ center, zoom: Math.max(this.map.getZoom(), 12.5), offset: this.offset(), duration: 600 });
   }
 
   /** Keeps a moving vehicle in the middle. */
   follow(point: Point): void {
-    this.map.easeTo({ center: fromWgs84(point, this.datum), padding: this.padding(), duration: 900, easing: (part) => part });
+    this.map.easeTo({ center: fromWgs84(point, this.datum), offset: this.offset(), duration: 900, easing: (part) => part });
   }
 
   fitShape(shape: Shape): void {
@@ -125,6 +125,12 @@ export class MapParts {
 
   home(): void {
     this.map.fitBounds(PROVINCE, { padding: this.padding(), duration: 600, bearing: 0 });
+  }
+
+  /** Where the middle of what panels leave free is, from the middle of the map. Padding of a move would stay for later ones. */
+  private offset(): [number, number] {
+    const { top, bottom, left, right } = this.padding();
+    return [(left - right) / 2, (top - bottom) / 2];
   }
 
   /** Puts our layers into a style that was just loaded. */
