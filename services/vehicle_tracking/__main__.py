@@ -138,7 +138,7 @@ def _stores(parts: _Parts, settings: TrackingSettings, stack: ExitStack) -> Stor
         tracks=TrackFiles(parts.pool, parts.archive),
         checkpoints=Checkpoints(parts.pool, parts.archive),
         bury=DeadLetters(producer).bury,
-        oldest=lambda place: parts.log.bounds(place)[0],
+        bounds=parts.log.bounds,
     )
 
 

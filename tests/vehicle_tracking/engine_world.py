@@ -237,7 +237,7 @@ class Process:
             tracks=world,
             checkpoints=world,
             bury=world.bury,
-            oldest=lambda place: world.log.bounds(place)[0],
+            bounds=world.log.bounds,
         )
         self._world = world
         self.engine = Engine(rules, stores, DirectWriter(), world.clock, settings)

@@ -30,6 +30,17 @@ OFFLINE_RULE = "offline"
 log = diagnostics.logger(__name__)
 
 
+class LogReplacedError(RuntimeError):
+    """The log ends before the checkpoint, so it is another: reading on would skip records and write over tracks."""
+
+    def __init__(self, place: TopicPartition, next_offset: int, end_offset: int) -> None:
+        super().__init__(
+            f"{place.topic} {place.partition} ends at {end_offset}, but its checkpoint covers everything before"
+            f" {next_offset}: this is not the log that it was made from; restore both from the same backup"
+            " (docs/operations/backup-restore.md)"
+        )
+
+
 @dataclass(slots=True)
 class _Owned:
     """A partition in the hands of this process."""
@@ -97,8 +108,11 @@ class Engine:
         return count
 
     def _begin(self, place: TopicPartition) -> int:
-        oldest_offset = self._writer.insist(partial(self._stores.oldest, place))
+        oldest_offset, _ = self._writer.insist(partial(self._stores.bounds, place))
         claim = self._writer.insist(partial(self._stores.checkpoints.claim, place, oldest_offset=oldest_offset))
+        _, end_offset = self._writer.insist(partial(self._stores.bounds, place))  # after the claim: the log grows
+        if claim.next_offset > end_offset:
+            raise LogReplacedError(place, claim.next_offset, end_offset)
         state, live = unpacked(claim.state)
         self._stores.live.start(place.partition, live)
         share = (place.partition + 1) / self._settings.partition_count  # not all partitions at the same moment

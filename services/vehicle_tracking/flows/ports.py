@@ -118,14 +118,14 @@ class Checkpoints(Protocol):
 @dataclass(frozen=True, slots=True)
 class Stores:
     """Everything that the engine writes to. `bury`: puts records aside, each with its reason; raises Unavailable.
-    `oldest`: the oldest offset of a partition."""
+    `bounds`: the oldest offset of a partition, and the one that the next record will get."""
 
     outlet: Outlet
     live: Live
     tracks: Tracks
     checkpoints: Checkpoints
     bury: Callable[[Sequence[tuple[Record, str]]], None]
-    oldest: Callable[[TopicPartition], int]
+    bounds: Callable[[TopicPartition], tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)

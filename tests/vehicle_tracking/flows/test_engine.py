@@ -12,9 +12,10 @@ import pytest
 from common.errors import Unavailable
 from common.infra.log import TopicPartition
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
-from services.vehicle_tracking.flows.engine import LOG_RETURN_S, TICK_LATENESS_MS, packed, unpacked
+from services.vehicle_tracking.flows.engine import LOG_RETURN_S, TICK_LATENESS_MS, LogReplacedError, packed, unpacked
 from services.vehicle_tracking.flows.poison import TooMuchPoisonError
 from tests.vehicle_tracking.engine_world import SETTINGS, Crash, FastRule, World
+from tests.vehicle_tracking.memory_log import MemoryLog
 
 # vehicle, second, km/h: vehicle 1 is fast from 20 to 40, vehicle 2 from 30 on
 DRIVE = ((1, 10, 50), (2, 10, 50), (1, 20, 120), (2, 30, 130), (1, 30, 125), (1, 40, 60), (2, 40, 140), (1, 50, 50))
@@ -39,6 +40,16 @@ def test_offsets_are_committed_only_after_the_checkpoint() -> None:
     assert world.log.committed("tracking-engine", place) is None
     process.run(10)
     assert world.log.committed("tracking-engine", place) == world.saved[place].next_offset == 5
+
+
+def test_a_log_that_ends_before_the_checkpoint_is_refused() -> None:
+    world = World()
+    world.send(*DRIVE)
+    world.engine().run(12)
+    world.log = MemoryLog()
+    world.log.partition_counts["positions"] = 2
+    with pytest.raises(LogReplacedError, match="ends at 0, but its checkpoint covers everything before"):
+        world.engine().run(1)
 
 
 # Where the first life ends, and how many seconds it has had by then at least.
