@@ -83,6 +83,7 @@ def faults(objects: list[dict[str, Any]]) -> list[str]:
         *(fault for found in objects for fault in schema_faults(found)),
         *(fault for found in objects for fault in pod_faults(found)),
         *reference_faults(objects),
+        *port_faults(objects),
     ]
 
 
@@ -129,6 +130,24 @@ def reference_faults(objects: list[dict[str, Any]]) -> list[str]:
         if target and f"{target['kind']} {target['name']}" not in names:
             complaints.append(f"{_title(found)}: scales nothing")
     return complaints
+
+
+def port_faults(objects: list[dict[str, Any]]) -> list[str]:
+    """Ports that are listed although no setting makes a role listen on them for other pods."""
+    told = {name: value for found in objects if found["kind"] == "ConfigMap" for name, value in found["data"].items()}
+    open_ports = {
+        value
+        for name, value in told.items()
+        if name.startswith("XIANGTONG_") and name.endswith("_PORT") and told.get(f"{name[:-5]}_HOST") == "0.0.0.0"
+    }
+    return [
+        f"{_title(found)}: no role listens on port {port['containerPort']} for others"
+        for found in objects
+        for container in _pod(found).get("containers", [])
+        if container["name"] == OUR_CONTAINER
+        for port in container.get("ports", [])
+        if str(port["containerPort"]) not in open_ports
+    ]
 
 
 def settings_files() -> list[Path]:

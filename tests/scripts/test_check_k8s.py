@@ -45,6 +45,13 @@ SOUND: dict[str, Any] = {
     },
 }
 
+TOLD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "settings"},
+    "data": {"XIANGTONG_METRICS_HOST": "0.0.0.0", "XIANGTONG_METRICS_PORT": "9108", "XIANGTONG_INGEST_PORT": "50052"},
+}
+
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     """SOUND with the place at `path` (dots between keys) set, or removed where `value` is None."""
@@ -64,7 +71,7 @@ ROLE = "spec.template.spec.containers.0"
 
 
 def test_a_sound_deployment_has_no_faults() -> None:
-    assert check_k8s.faults([SOUND]) == []
+    assert check_k8s.faults([SOUND, TOLD]) == []
 
 
 @pytest.mark.parametrize(
@@ -82,10 +89,11 @@ def test_a_sound_deployment_has_no_faults() -> None:
         (f"{ROLE}.ports", None, "asks port metrics, which is not listed"),
         (f"{ROLE}.volumeMounts", [{"name": "data", "mountPath": "/data"}], "no volume data"),
         ("spec.selector.matchLabels.app", "other", "selects no pod"),
+        (f"{ROLE}.ports.0.containerPort", 50052, "no role listens on port 50052 for others"),
     ],
 )
 def test_a_fault_is_named(path: str, value: Any, complaint: str) -> None:
-    found = check_k8s.faults([changed(path, value)])
+    found = check_k8s.faults([changed(path, value), TOLD])
     assert any(complaint in line for line in found), found
     assert all(line.startswith("Deployment gateway: ") for line in found)
 
@@ -97,7 +105,7 @@ def test_an_autoscaler_must_point_at_a_deployment() -> None:
         "metadata": {"name": "gateway"},
         "spec": {"maxReplicas": 2, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "gate"}},
     }
-    assert check_k8s.faults([SOUND, scaler]) == ["HorizontalPodAutoscaler gateway: scales nothing"]
+    assert check_k8s.faults([SOUND, TOLD, scaler]) == ["HorizontalPodAutoscaler gateway: scales nothing"]
 
 
 def test_a_setting_that_no_service_reads_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
