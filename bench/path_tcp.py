@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 import time
@@ -18,6 +19,7 @@ from xiangtong.tracking.v1.tracking_service_pb2_grpc import TrackingServiceStub
 
 from bench.path_frames import Traffic, fleet_of, traffic
 from bench.path_load import logged_in, send
+from bench.processor import Processor
 from bench.results import Result
 from bench.stack import Stack
 from simulation.fences import ensure_fences
@@ -30,7 +32,7 @@ LINKS = 10_000
 RATE, SECONDS, WARM_S = 27_500, 60.0, 10.0
 WINDOW_S = 20  # the minute is three repeats
 SINGLE_S = 3.0
-PAST_MS = 3_600_000  # fixes of an hour ago on: what is simulated faster than it happens must not lie in the future
+PAST_MS = 3 * 3_600_000  # the fleet drives 70 times faster than it happens: no fix may lie in the future
 TARGET_RATE, TARGET_P99_S = 25_000, 1.0
 ROLES = ("tracking-engine", "tracking-api", "tracking-access")
 
@@ -39,12 +41,14 @@ def run() -> list[Result]:
     """Frames answered a second over a minute, and how long an alarm takes."""
     results = [_measured("path-tcp", {}, "embedded log")]
     folder = new_folder()
-    kafka = KafkaServer(folder)
-    kafka.start()
+    kafka = KafkaServer(folder / "kafka").start()
     try:
-        results.append(_measured("path-tcp-kafka", {"XIANGTONG_KAFKA": kafka.address}, "Kafka"))
+        assert kafka.process is not None
+        servers, others = {"XIANGTONG_KAFKA": kafka.address}, {"Kafka": kafka.process.pid}
+        results.append(_measured("path-tcp-kafka", servers, "Kafka", others))
     finally:
         kafka.stop()
+        shutil.rmtree(folder)
     return results
 
 
@@ -83,7 +87,7 @@ def _stack(servers: dict[str, str]) -> Iterator[tuple[Stack, grpc.Channel]]:
             yield stack, channel
 
 
-def _measured(slug: str, servers: dict[str, str], log_name: str) -> Result:
+def _measured(slug: str, servers: dict[str, str], log_name: str, others: dict[str, int] | None = None) -> Result:
     land = province(SEED)
     fleet, fleet_cars = fleet_of(land, LINKS, seed=SEED, start_ms=int(time.time() * 1000) - PAST_MS)
     identities = [car.identity for car in fleet_cars]
@@ -96,14 +100,15 @@ def _measured(slug: str, servers: dict[str, str], log_name: str) -> Result:
             warm = traffic(fleet, identities, int(RATE * WARM_S))
             send(links, warm, rate=RATE, sent_s=np.empty(len(warm)), seconds=WARM_S)
             main = traffic(fleet, identities, int(RATE * SECONDS))
-            clock, sent_s = AlarmClock(channel), np.empty(len(main))
+            clock, sent_s, processor = AlarmClock(channel), np.empty(len(main)), Processor(stack, others)
             answered = send(links, main, rate=RATE, sent_s=sent_s, seconds=SECONDS)
+            bound = processor.shares()
             _wait_for_alarms(clock, main, sent_s)
             clock.close()
         finally:
             for link in links:
                 link.close()
-    return _result(slug, log_name, answered, _delays_s(main, sent_s, clock.arrived_s, ids), baseline)
+    return _result(slug, f"{log_name}; {bound}", answered, _delays_s(main, sent_s, clock.arrived_s, ids), baseline)
 
 
 def _single(links: list[Any], small: Traffic) -> float:
@@ -145,10 +150,10 @@ def _delays_s(
 
 
 def _result(
-    slug: str, log_name: str, answered: NDArray[np.int64], delays_s: NDArray[np.float64], baseline: float
+    slug: str, note: str, answered: NDArray[np.int64], delays_s: NDArray[np.float64], baseline: float
 ) -> Result:
     windows = [answered[n : n + WINDOW_S].sum() / WINDOW_S for n in range(0, int(SECONDS), WINDOW_S)]
-    figure, p99_s = float(np.median(windows)), float(np.percentile(delays_s, 99))
+    figure, p99_s = float(np.median(windows)), float(np.percentile(delays_s, 99, method="higher"))
     return Result(
         slug=slug,
         figure=figure,
@@ -157,7 +162,7 @@ def _result(
         met=min(windows) >= TARGET_RATE and p99_s < TARGET_P99_S,
         ratio=figure / baseline,
         baseline=f"each frame after the answer to the one before: {baseline:,.0f} frames/s",
-        note=f"{log_name}, {SECONDS:.0f} s, {len(delays_s)} alarms: p50 {np.median(delays_s):.2f} s,"
-        f" p99 {p99_s:.2f} s; {LINKS:,} links, load on the same cores",
+        note=f"{SECONDS:.0f} s at {RATE:,}/s offered over {LINKS:,} links; {len(delays_s)} alarms: p50"
+        f" {np.median(delays_s):.2f} s, p99 {p99_s:.2f} s; {note}",
         spread=(float(min(windows)), float(max(windows))),
     )
