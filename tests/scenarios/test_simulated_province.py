@@ -22,6 +22,7 @@ from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.rules import RULES
 from services.vehicle_tracking.domain.positions import PositionBatch
 from services.vehicle_tracking.domain.topics import partitions
+from services.vehicle_tracking.domain.vehicle_columns import vehicle_rows
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 from services.vehicle_tracking.settings import TrackingSettings
 from services.vehicle_tracking.terminals.jt808.frames import decode
@@ -155,7 +156,7 @@ def known(fleet_cars: list[Car], drawn: list[fences_pb2.Fence]) -> RuleChanges:
     ]
     return RuleChanges(
         fences={fence.fence_id: fence_from(fence) for fence in drawn},
-        vehicles={vehicle.vehicle_id: vehicle for vehicle in vehicles},
+        vehicles=[vehicle_rows(vehicles)],
     )
 
 

@@ -16,7 +16,7 @@ from services.vehicle_tracking.adapters.fences import load_fences
 from services.vehicle_tracking.adapters.registry import load_terminals, load_vehicles
 from services.vehicle_tracking.domain.fences import Fence
 from services.vehicle_tracking.domain.register import Terminal
-from services.vehicle_tracking.domain.vehicles import Vehicle
+from services.vehicle_tracking.domain.vehicle_columns import VehicleRows
 
 VEHICLES_MIN = 1024
 
@@ -25,15 +25,15 @@ log = diagnostics.logger(__name__)
 
 @dataclass(slots=True)
 class RuleChanges:
-    """Fences and vehicles added, changed and removed since the last look."""
+    """Fences and vehicles added, changed and removed since the last look; a later row of a vehicle replaces earlier
+    ones."""
 
     fences: dict[int, Fence] = field(default_factory=dict)
     removed_fence_ids: set[int] = field(default_factory=set)
-    vehicles: dict[int, Vehicle] = field(default_factory=dict)
-    removed_vehicle_ids: set[int] = field(default_factory=set)
+    vehicles: list[VehicleRows] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.fences or self.removed_fence_ids or self.vehicles or self.removed_vehicle_ids)
+        return bool(self.fences or self.removed_fence_ids or self.vehicles)
 
 
 class RuleSource:
@@ -58,12 +58,8 @@ class RuleSource:
             for fence_id in fences.deleted_ids:
                 self._found.fences.pop(fence_id, None)
                 self._found.removed_fence_ids.add(fence_id)
-            for vehicle in vehicles.vehicles:
-                self._found.vehicles[vehicle.vehicle_id] = vehicle
-                self._found.removed_vehicle_ids.discard(vehicle.vehicle_id)
-            for vehicle_id in vehicles.deleted_ids:
-                self._found.vehicles.pop(vehicle_id, None)
-                self._found.removed_vehicle_ids.add(vehicle_id)
+            if len(vehicles.rows):
+                self._found.vehicles.append(vehicles.rows)
 
     def take(self) -> RuleChanges:
         """What has been found since the last call; false when nothing."""
@@ -93,12 +89,12 @@ class Register:
             self._terminals[terminal.phone] = terminal
         for phone in terminals.deleted_phones:
             self._terminals.pop(phone, None)
-        ids = [vehicle.vehicle_id for vehicle in vehicles.vehicles]
-        if ids and max(ids) >= len(self._known):
-            more = max(max(ids) + 1, 2 * len(self._known)) - len(self._known)
+        ids = vehicles.rows.vehicle_ids
+        id_max = int(ids.max(initial=0))
+        if id_max >= len(self._known):
+            more = max(id_max + 1, 2 * len(self._known)) - len(self._known)
             self._known = np.concatenate([self._known, np.zeros(more, np.bool_)])
-        self._known[ids] = True
-        self._known[[vehicle_id for vehicle_id in vehicles.deleted_ids if vehicle_id < len(self._known)]] = False
+        self._known[ids] = ~vehicles.rows.deleted
 
     def note(self, terminal: Terminal) -> None:
         """Take a terminal that this process has just registered, before the next look finds it."""

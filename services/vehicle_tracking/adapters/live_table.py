@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import numpy as np
@@ -16,7 +16,7 @@ from common.infra import diagnostics
 from services.vehicle_tracking.convert.live import ID_TYPE, LIVE_CHANGE, LIVE_CHANNEL, LIVE_RECORD, live_key
 from services.vehicle_tracking.domain.live_filters import Filter
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
-from services.vehicle_tracking.domain.vehicles import Vehicle
+from services.vehicle_tracking.domain.vehicle_columns import VehicleRows
 
 VEHICLE_ID_MAX = 1 << 24  # bounds the table to about 1.3 GB; twice the vehicles of the largest province
 SCAN_COUNT = 20_000  # fields a reply, so that a snapshot of millions does not stop Redis
@@ -55,22 +55,19 @@ class LiveTable:
         self._records[rows[newer]] = records[newer]
         self._changes[rows[newer]] = self.change
 
-    def register(self, vehicles: Sequence[Vehicle], deleted_ids: Sequence[int]) -> None:
+    def register(self, vehicles: VehicleRows) -> None:
         """Take what changed in the register: filters look at it, and a vehicle that is removed is gone."""
-        known = [vehicle for vehicle in vehicles if vehicle.vehicle_id < VEHICLE_ID_MAX]
-        gone = np.array([key for key in deleted_ids if key < VEHICLE_ID_MAX], np.int64)
-        if not known and not len(gone):
+        known = vehicles.vehicle_ids < VEHICLE_ID_MAX
+        rows = vehicles.vehicle_ids[known]
+        if not len(rows):
             return
-        rows = np.array([vehicle.vehicle_id for vehicle in known], np.int64)
-        self._reserve(max(int(rows.max(initial=0)), int(gone.max(initial=0))) + 1)
+        self._reserve(int(rows.max()) + 1)
         self.change += 1
-        self._regions[rows] = [int(vehicle.region_code) for vehicle in known]
-        self._enterprises[rows] = [vehicle.enterprise_id for vehicle in known]
-        self._kinds[rows] = [int(vehicle.kind) for vehicle in known]
-        self._registered[rows] = True
-        self._registered[gone] = False
+        self._regions[rows] = vehicles.region_codes[known]
+        self._enterprises[rows] = vehicles.enterprise_ids[known]
+        self._kinds[rows] = vehicles.kinds[known]
+        self._registered[rows] = ~vehicles.deleted[known]
         self._changes[rows] = self.change
-        self._changes[gone] = self.change
 
     def changed(self, since: int) -> Ids:
         """Ids of the vehicles that changed after change number `since`."""

@@ -7,13 +7,16 @@ Each `load_…` returns what changed after `since_sequence` (0 for everything) a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from psycopg.rows import TupleRow
 
 from common.clock import milliseconds
-from services.vehicle_tracking.adapters.changes import Change, Pool, change, read
+from services.vehicle_tracking.adapters.changes import Change, Pool, change, connected, read
 from services.vehicle_tracking.domain.register import Terminal
+from services.vehicle_tracking.domain.vehicle_columns import VehicleRows
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 
 VEHICLE_COLUMNS = (
@@ -25,11 +28,19 @@ TERMINAL_COLUMNS = (
 )
 
 
-class VehicleChanges(NamedTuple):
-    """Vehicles added or changed, ids removed, and the sequence number to ask from next."""
+# Each column as one run of big-endian numbers: a row takes all aggregates in turn, so their order is the same.
+_PACKED_VEHICLES = """
+SELECT string_agg(int8send(vehicle_id), ''), string_agg(int4send(kind), ''), string_agg(int4send(speed_kmh_max), ''),
+    string_agg(int4send(region_code::int), ''), string_agg(int8send(coalesce(enterprise_id, 0)), ''),
+    string_agg(boolsend(deleted), ''), max(change_sequence)
+FROM vehicles WHERE change_sequence > %s
+"""
 
-    vehicles: list[Vehicle]
-    deleted_ids: list[int]
+
+class VehicleChanges(NamedTuple):
+    """Vehicles added, changed or removed, and the sequence number to ask from next."""
+
+    rows: VehicleRows
     sequence: int
 
 
@@ -43,10 +54,19 @@ class TerminalChanges(NamedTuple):
 
 def load_vehicles(pool: Pool, since_sequence: int = 0) -> VehicleChanges:
     """What changed among the vehicles after `since_sequence`."""
-    rows = read(pool, f"SELECT {VEHICLE_COLUMNS}, deleted FROM vehicles WHERE change_sequence > %s", since_sequence)
-    vehicles = [vehicle_of(row) for row in rows if not row[-1]]
-    deleted = [int(row[0]) for row in rows if row[-1]]
-    return VehicleChanges(vehicles, deleted, max((row[8] for row in rows), default=since_sequence))
+    with connected(pool) as connection, connection.cursor(binary=True) as cursor:
+        row = cursor.execute(_PACKED_VEHICLES, (since_sequence,)).fetchone()
+    assert row is not None, "an aggregate returns a row"
+    ids, kinds, limits, regions, enterprises, deleted, sequence = row
+    rows = VehicleRows(
+        _numbers(ids, ">i8").astype(np.int64),
+        _numbers(kinds, ">i4").astype(np.uint8),
+        _numbers(limits, ">i4").astype(np.int32),
+        _numbers(regions, ">i4").astype(np.int32),
+        _numbers(enterprises, ">i8").astype(np.int64),
+        _numbers(deleted, "?"),
+    )
+    return VehicleChanges(rows, since_sequence if sequence is None else int(sequence))
 
 
 def load_terminals(pool: Pool, since_sequence: int = 0) -> TerminalChanges:
@@ -128,6 +148,10 @@ def terminal_of(row: TupleRow) -> Terminal:
         etag=str(sequence),
         update_time_ms=milliseconds(updated),
     )
+
+
+def _numbers(packed: bytes | None, kind: str) -> NDArray[Any]:
+    return np.frombuffer(packed or b"", kind)
 
 
 def _vehicle_id(writing: Change, plate: str, plate_colour: int, region_code: str) -> int:

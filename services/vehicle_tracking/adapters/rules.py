@@ -76,7 +76,8 @@ class EngineRules:
         change is in force on return, a large one as soon as its index is built."""
         found = self._source.take()
         if found:
-            self._vehicles.change(found.vehicles.values(), found.removed_vehicle_ids)
+            for rows in found.vehicles:
+                self._vehicles.take(rows)
             self._waiting.add(found.fences, found.removed_fence_ids)
         if self._known is None:
             self._swap(fence_set(self._waiting.fences.values()))

@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.engine_state import grown
-from services.vehicle_tracking.domain.positions import Bytes, Int32s
+from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleRows:
+    """Vehicles of the register as columns, (n,) each: millions of objects would take minutes and gigabytes.
+    `deleted`: there is no such vehicle any more."""
+
+    vehicle_ids: Int64s
+    kinds: Bytes
+    speeds_kmh_max: Int32s
+    region_codes: Int32s
+    enterprise_ids: Int64s
+    deleted: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.vehicle_ids)
+
+
+def vehicle_rows(vehicles: Collection[Vehicle], removed_ids: Collection[int] = ()) -> VehicleRows:
+    """These vehicles, and those that are removed."""
+    none = [0] * len(removed_ids)
+    return VehicleRows(
+        np.array([*(vehicle.vehicle_id for vehicle in vehicles), *removed_ids], np.int64),
+        np.array([*(vehicle.kind for vehicle in vehicles), *none], np.uint8),
+        np.array([*(vehicle.speed_kmh_max for vehicle in vehicles), *none], np.int32),
+        np.array([*(int(vehicle.region_code or 0) for vehicle in vehicles), *none], np.int32),
+        np.array([*(vehicle.enterprise_id for vehicle in vehicles), *none], np.int64),
+        np.repeat([False, True], [len(vehicles), len(removed_ids)]),
+    )
 
 
 class VehicleColumns:
@@ -22,12 +53,13 @@ class VehicleColumns:
 
     def change(self, vehicles: Collection[Vehicle], removed_ids: Collection[int] = ()) -> None:
         """Take vehicles that are new or have changed, and forget others."""
-        ids = np.array([*(vehicle.vehicle_id for vehicle in vehicles), *removed_ids], np.int64)
-        kinds = np.full(len(ids), VehicleKind.OTHER, np.uint8)
-        kinds[: len(vehicles)] = [vehicle.kind for vehicle in vehicles]
-        limits = np.zeros(len(ids), np.int32)
-        limits[: len(vehicles)] = [vehicle.speed_kmh_max for vehicle in vehicles]
-        partitions, rows = ids % self._partition_count, ids // self._partition_count
+        self.take(vehicle_rows(vehicles, removed_ids))
+
+    def take(self, found: VehicleRows) -> None:
+        """The same of columns; the last row of a vehicle counts."""
+        kinds = np.where(found.deleted, np.uint8(VehicleKind.OTHER), found.kinds)
+        limits = np.where(found.deleted, np.int32(0), found.speeds_kmh_max)
+        partitions, rows = found.vehicle_ids % self._partition_count, found.vehicle_ids // self._partition_count
         for partition in np.unique(partitions).tolist():
             chosen = partitions == partition
             self._reserve(partition, int(rows[chosen].max()) + 1)

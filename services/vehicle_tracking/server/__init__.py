@@ -82,5 +82,5 @@ async def _follow(pool: Pool, table: LiveTable, sequence: int) -> None:
 
 async def _register(pool: Pool, table: LiveTable, sequence: int) -> int:
     changes = await asyncio.to_thread(load_vehicles, pool, sequence)
-    table.register(changes.vehicles, changes.deleted_ids)
+    table.register(changes.rows)
     return changes.sequence

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from services.vehicle_tracking.adapters.live_table import VEHICLE_ID_MAX, LiveTable
 from services.vehicle_tracking.convert.live import ID_TYPE, LIVE_RECORD
 from services.vehicle_tracking.domain.live_filters import Filter
+from services.vehicle_tracking.domain.vehicle_columns import vehicle_rows
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 
 
@@ -29,7 +30,7 @@ def registered(*vehicle_ids: int) -> LiveTable:
         Vehicle(key, f"湘A{key:05d}", 2, VehicleKind.TAXI, enterprise_id=key * 10, region_code="430100")
         for key in vehicle_ids
     ]
-    table.register(vehicles, [])
+    table.register(vehicle_rows(vehicles))
     return table
 
 
@@ -68,7 +69,7 @@ def test_filters_must_all_match() -> None:
 def test_a_vehicle_that_is_not_registered_any_more_matches_nothing() -> None:
     table = registered(1)
     table.apply(ids(1), records(1000))
-    table.register([], [1])
+    table.register(vehicle_rows([], [1]))
     assert not table.matching(np.array([1]), Filter()).any()
 
 

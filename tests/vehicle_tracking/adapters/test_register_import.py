@@ -43,6 +43,6 @@ def test_five_thousand_rows_take_seconds_and_get_dense_ids(pool: Pool) -> None:
     start_s = time.monotonic()
     assert set(outcomes(pool, *rows)) == {RowOutcome.CREATED}
     assert time.monotonic() - start_s < 20
-    added = sorted(vehicle.vehicle_id for vehicle in load_vehicles(pool, before.sequence).vehicles)
+    added = sorted(load_vehicles(pool, before.sequence).rows.vehicle_ids.tolist())
     assert added == list(range(added[0], added[0] + 5000))
     assert len(load_terminals(pool, before.sequence).terminals) >= 5000

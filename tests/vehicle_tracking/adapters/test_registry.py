@@ -16,7 +16,7 @@ from services.vehicle_tracking.adapters.registry import (
     register_terminal,
     store_auth_code,
 )
-from services.vehicle_tracking.domain.register import Terminal
+from services.vehicle_tracking.domain.register import Enterprise, Terminal
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 from tests.vehicle_tracking.server.api_serving import migrated_pool
 
@@ -46,22 +46,41 @@ def test_a_reader_skips_no_change_while_two_writers_race(pool: Pool) -> None:
 
     slow = threading.Thread(target=slow_writer)
     fast = threading.Thread(target=add, args=(pool, "湘A60002"))
+    before = load_vehicles(pool)
     slow.start()
     first_holds.wait(10)
     fast.start()
     fast.join(0.3)
-    seen = load_vehicles(pool, 0)
+    seen = load_vehicles(pool, before.sequence)
     go_on.set()
     slow.join(10)
     fast.join(10)
     rest = load_vehicles(pool, seen.sequence)
-    assert sorted(vehicle.plate for vehicle in seen.vehicles + rest.vehicles) == ["湘A60001", "湘A60002"]
+    assert len(seen.rows) + len(rest.rows) == 2
 
 
 def test_nothing_changed_gives_nothing_and_the_same_number(pool: Pool) -> None:
     add(pool, "湘A60003")
     sequence = load_vehicles(pool, 0).sequence
-    assert load_vehicles(pool, sequence) == ([], [], sequence)
+    rest = load_vehicles(pool, sequence)
+    assert (len(rest.rows), rest.sequence) == (0, sequence)
+
+
+def test_every_column_of_a_vehicle_is_loaded_and_its_removal(pool: Pool) -> None:
+    before = load_vehicles(pool)
+    with change(pool, "test") as writing:
+        bus = Vehicle(0, "湘A61004", 2, VehicleKind.BUS, region_code="430200", speed_kmh_max=70)
+        bus = register_rows.add_vehicle(writing, bus)
+        enterprise_id = register_rows.add_enterprise(writing, Enterprise(0, "公交", "430200")).enterprise_id
+        taxi = Vehicle(0, "湘A61005", 2, VehicleKind.TAXI, enterprise_id=enterprise_id, region_code="430100")
+        taxi = register_rows.add_vehicle(writing, taxi)
+        register_rows.remove_vehicle(writing, bus.vehicle_id, etag="")
+    rows = load_vehicles(pool, before.sequence).rows
+    found = zip(rows.vehicle_ids, rows.kinds, rows.speeds_kmh_max, rows.region_codes, rows.enterprise_ids, strict=True)
+    assert dict(zip([tuple(map(int, row)) for row in found], rows.deleted.tolist(), strict=True)) == {
+        (bus.vehicle_id, VehicleKind.BUS, 70, 430200, 0): True,
+        (taxi.vehicle_id, VehicleKind.TAXI, 0, 430100, enterprise_id): False,
+    }
 
 
 def test_vehicle_ids_are_dense_even_after_refused_writes(pool: Pool) -> None:

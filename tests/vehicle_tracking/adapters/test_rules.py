@@ -16,6 +16,7 @@ from services.vehicle_tracking.adapters.fence_changes import RuleChanges
 from services.vehicle_tracking.adapters.rules import EngineRules
 from services.vehicle_tracking.domain.fence_set import FenceSet
 from services.vehicle_tracking.domain.fences import Circle, Corridor, Fence
+from services.vehicle_tracking.domain.vehicle_columns import vehicle_rows
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 from services.vehicle_tracking.flows.ports import Rules
 from services.vehicle_tracking.settings import TrackingSettings
@@ -152,10 +153,10 @@ def test_a_border_with_many_points_counts_as_a_large_change(engine_rules: Engine
 
 
 def test_vehicles_change_their_limits(engine_rules: EngineRules, source: Changes) -> None:
-    source.next.vehicles[3] = Vehicle(3, "湘A00003", 2, VehicleKind.BUS, speed_kmh_max=40)
+    source.next.vehicles.append(vehicle_rows([Vehicle(3, "湘A00003", 2, VehicleKind.BUS, speed_kmh_max=40)]))
     engine_rules.refresh()
     assert alarm_count(engine_rules) == 1
-    source.next.removed_vehicle_ids.add(3)
+    source.next.vehicles.append(vehicle_rows([], [3]))
     engine_rules.refresh()
     assert alarm_count(engine_rules) == 0
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns
+from dataclasses import replace
+
+from services.vehicle_tracking.domain.vehicle_columns import VehicleColumns, vehicle_rows
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 
 BUS, OTHER = int(VehicleKind.BUS), int(VehicleKind.OTHER)
@@ -31,3 +33,9 @@ def test_rows_beyond_the_register_are_of_no_kind() -> None:
     kinds, limits = VehicleColumns(8).of(3, 10_000)
     assert len(kinds) >= 10_000 <= len(limits)
     assert (set(kinds.tolist()), set(limits.tolist())) == ({OTHER}, {0})
+
+
+def test_of_several_rows_of_a_vehicle_the_last_counts() -> None:
+    columns, bus = VehicleColumns(1), Vehicle(1, "湘A1", 2, VehicleKind.BUS, region_code="430100")
+    columns.take(vehicle_rows([bus, replace(bus, kind=VehicleKind.TAXI)], [2]))
+    assert columns.of(0, 3)[0][1:3].tolist() == [VehicleKind.TAXI, OTHER]

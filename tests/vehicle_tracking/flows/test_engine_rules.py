@@ -15,6 +15,7 @@ from services.vehicle_tracking.convert.positions import encode
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.fences import FenceTrigger
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
+from services.vehicle_tracking.domain.vehicle_columns import vehicle_rows
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 from services.vehicle_tracking.flows.ports import Rules
 from services.vehicle_tracking.settings import TrackingSettings
@@ -33,7 +34,7 @@ class Given:
     def take(self) -> RuleChanges:
         fence = box(7, 112.02, 27, 112.05, 29, triggers=tuple(FenceTrigger), speed_kmh_max=60, dwell_ms=10_000)
         vehicle = Vehicle(1, "湘A00001", 2, VehicleKind.COACH)
-        return RuleChanges(fences={7: fence}, vehicles={1: vehicle})
+        return RuleChanges(fences={7: fence}, vehicles=[vehicle_rows([vehicle])])
 
 
 def rounds(start_ms: int) -> list[PositionBatch]:

@@ -151,7 +151,8 @@ async def test_a_removed_vehicle_is_told_to_readers_with_its_terminals(api: Api)
     assert stored.terminal.phone == "13900000001"
     before = load_terminals(api.pool).sequence
     await api.registry.DeleteVehicle(pb.DeleteVehicleRequest(vehicle_id=key))
-    assert load_vehicles(api.pool, before).deleted_ids == [key]
+    rows = load_vehicles(api.pool, before).rows
+    assert (rows.vehicle_ids.tolist(), rows.deleted.tolist()) == ([key], [True])
     assert load_terminals(api.pool, before).deleted_phones == ["13900000001"]
 
 
