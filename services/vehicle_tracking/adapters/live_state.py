@@ -22,11 +22,11 @@ from services.vehicle_tracking.convert.live import (
     hset_commands,
     publish_command,
 )
+from services.vehicle_tracking.domain.engine_state import grown
 from services.vehicle_tracking.domain.positions import Int32s, PositionBatch
 from services.vehicle_tracking.domain.topics import partitions
 
 MESSAGE_CHANGES_MAX = 20_000  # about a megabyte a message: what a subscriber swallows at once
-ROWS_MIN = 1024
 
 log = diagnostics.logger(__name__)
 
@@ -93,10 +93,9 @@ class LiveRows:
     def _reserve(self, count: int) -> None:
         if count <= len(self._records):
             return
-        more = max(count, 2 * len(self._records), ROWS_MIN) - len(self._records)
-        self._records = np.concatenate([self._records, np.zeros(more, LIVE_RECORD)])
-        self._dirty = np.concatenate([self._dirty, np.zeros(more, np.bool_)])
-        self._told = np.concatenate([self._told, np.zeros(more, np.bool_)])
+        self._records = grown(self._records, count)
+        self._dirty = grown(self._dirty, count)  # tables of the same length grow to the same length
+        self._told = grown(self._told, count)
 
 
 class LiveState:

@@ -18,7 +18,9 @@ def grown(table: NDArray[Any], row_count: int, *, fill: Any = 0) -> NDArray[Any]
     new rows hold `fill` (one value, or a record)."""
     if row_count <= len(table):
         return table
-    more = np.full(row_count + max(ROWS_MORE_MIN, row_count >> 3), fill, table.dtype)
+    count = row_count + max(ROWS_MORE_MIN, row_count >> 3)
+    zeros = isinstance(fill, int) and fill == 0  # then memory comes page by page as it is used, not all of it now
+    more = np.zeros(count, table.dtype) if zeros else np.full(count, fill, table.dtype)
     more[: len(table)] = table
     return more
 
