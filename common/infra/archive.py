@@ -76,8 +76,15 @@ class FolderArchive(Archive):
         super().__init__(fs.LocalFileSystem(), str(folder.resolve()))
 
     def write(self, path: str, content: bytes) -> None:
-        """Store `content` whole or not at all: written beside, synced, renamed, and the folder synced."""
+        """Store `content` whole or not at all: written beside, synced, renamed, and the folder synced. Raises
+        Unavailable when the disk is full or does not answer."""
         target = Path(self.full_path(path))
+        try:
+            self._write(target, content)
+        except OSError as error:
+            raise Unavailable("ARCHIVE_UNAVAILABLE", f"the archive cannot be written: {error}") from error
+
+    def _write(self, target: Path, content: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
         try:

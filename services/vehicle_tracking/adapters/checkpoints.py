@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from common.infra.archive import Archive
 from common.infra.log import TopicPartition
-from common.metrics import metrics
+from common.metrics import metrics, timed
 from services.vehicle_tracking.adapters.changes import Change, Pool, connected, read
 from services.vehicle_tracking.adapters.track_files import lock_owner, path_of
 
@@ -52,6 +52,16 @@ class Checkpoints:
     def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
         """Store a state that covers every record before `next_offset`. Raises NotAllowedNow when the partition has
         another owner by now."""
+        with timed(metrics.checkpoint_seconds):
+            self._save(place, state, next_offset=next_offset, epoch=epoch)
+        metrics.checkpoints.inc()
+
+    def next_offset(self, place: TopicPartition) -> int | None:
+        """How far `place` has been worked off; None when it never was."""
+        rows = read(self._pool, "SELECT next_offset FROM checkpoints WHERE topic = %s AND partition = %s", *place)
+        return int(rows[0][0]) if rows else None
+
+    def _save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
         path = f"checkpoints/{place.topic}/partition={place.partition:04d}/{next_offset:020d}-{epoch}.state"
         self._archive.write(path, state)
         with connected(self._pool) as connection, connection.transaction():
@@ -65,9 +75,3 @@ class Checkpoints:
             )  # fmt: skip
         if before not in ("", path):
             self._archive.delete(before)
-        metrics.checkpoints.inc()
-
-    def next_offset(self, place: TopicPartition) -> int | None:
-        """How far `place` has been worked off; None when it never was."""
-        rows = read(self._pool, "SELECT next_offset FROM checkpoints WHERE topic = %s AND partition = %s", *place)
-        return int(rows[0][0]) if rows else None
