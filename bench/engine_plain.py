@@ -74,7 +74,7 @@ class PlainEngine:
         vehicle_id, time_ms, lon, lat, speed, heading, altitude, word, status = row
         known = self._vehicles.setdefault(vehicle_id, Vehicle())
         self._silence(vehicle_id, known, received_ms)
-        if not 0 < time_ms <= received_ms or time_ms <= known.heard_ms:
+        if not 0 < time_ms <= received_ms + self._settings.future_s * 1000 or time_ms <= known.heard_ms:
             return
         known.heard_ms = time_ms
         self._words(vehicle_id, known, time_ms, word)

@@ -50,7 +50,7 @@ class TrackingSettings(GrpcSettings):
         default=250_000,
         ge=100,
         le=5_000_000,
-        description="positions of one partition that make a checkpoint due earlier; bounds memory (70 bytes each)",
+        description="positions of one partition that make a track file due earlier; bounds memory (70 bytes each)",
     )
     live_interval_ms: int = Field(
         default=500, ge=50, le=60_000, description="milliseconds between writes of latest positions to Redis"
@@ -97,6 +97,9 @@ class TrackingSettings(GrpcSettings):
     displacement_km: float = Field(default=20.0, gt=0, le=1000, description="how far it must have gone meanwhile")
     displacement_kmh_max: float = Field(
         default=102.0, gt=0, le=1000, description="implied speed above which it is a wrong fix, not a displacement"
+    )
+    future_s: int = Field(
+        default=60, ge=0, le=3600, description="seconds that a fix may lie ahead of our clock; more is a wrong time"
     )
     late_s: int = Field(
         default=300, ge=10, le=DAY_S, description="seconds between fix and receipt beyond which an alarm is late"

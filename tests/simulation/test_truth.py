@@ -118,7 +118,8 @@ def test_equal_and_earlier_fixes_take_no_part_and_neither_do_those_from_the_futu
     fixes = [{"s": 10, "alarm": 1}, {"s": 10, "alarm": 0, "received_s": 11}, {"s": 5, "alarm": 0, "received_s": 12}]
     [alarm] = truth(fixes)
     assert alarm.clear_time_ms is None
-    assert truth([{"s": 60, "alarm": 1, "received_s": 0}]) == []
+    assert truth([{"s": 61, "alarm": 1, "received_s": 0}]) == []
+    assert len(truth([{"s": 60, "alarm": 1, "received_s": 0}])) == 1
 
 
 def test_an_alarm_of_stored_or_old_fixes_is_late() -> None:

@@ -57,8 +57,8 @@ def step(state: EngineState, positions: PositionBatch, known: Known, *, rules: S
     rows = positions.vehicle_ids // known.partition_count
     _reserve(state, int(rows.max()) + 1)
     kinds, _ = known.vehicles.of(state.partition, state.row_count)
-    late_ms = known.settings.late_s * 1000
-    sift = sifted(positions, rows, latest=state.latest, kinds=kinds, late_ms=late_ms)
+    late_ms, future_ms = known.settings.late_s * 1000, known.settings.future_s * 1000
+    sift = sifted(positions, rows, latest=state.latest, kinds=kinds, late_ms=late_ms, future_ms=future_ms)
     context = _context(state, known, positions.received_time_ms, sift)
     outcomes = [rule.step(state.rules[_key(rule)], sift.fixes, context) for rule in rules]
     return Judgement(

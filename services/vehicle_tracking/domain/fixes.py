@@ -56,8 +56,11 @@ class Sifted:
     usable: Flags
 
 
-def sifted(positions: PositionBatch, rows: Int64s, *, latest: NDArray[Any], kinds: Bytes, late_ms: int) -> Sifted:
-    """Judge positions and bring `latest` up to date. By row of vehicles: `latest` (LATEST), `kinds`."""
+def sifted(
+    positions: PositionBatch, rows: Int64s, *, latest: NDArray[Any], kinds: Bytes, late_ms: int, future_ms: int
+) -> Sifted:
+    """Judge positions and bring `latest` up to date. By row of vehicles: `latest` (LATEST), `kinds`. `late_ms`,
+    `future_ms`: how far behind and ahead of the receiving a fix may be."""
     times_ms = positions.fix_times_ms
     disordered = len(positions) > 1 and _disordered(rows, times_ms, latest)
     order = np.argsort(times_ms, kind="stable") if disordered else _ARRIVAL
@@ -68,7 +71,7 @@ def sifted(positions: PositionBatch, rows: Int64s, *, latest: NDArray[Any], kind
         positions.altitudes_m, positions.alarm_words, positions.status_words, positions.sources,
     )  # fmt: skip
     count = _sift(
-        order, rows, times_ms, given, positions.received_time_ms, late_ms, latest, kinds, flags, usable,
+        order, rows, times_ms, given, positions.received_time_ms, late_ms, future_ms, latest, kinds, flags, usable,
         tuple(found.values()),
     )  # fmt: skip
     heard = Fixes(**{name: column[:count] for name, column in found.items()})
@@ -118,6 +121,7 @@ def _sift(
     given: Any,
     received_ms: int,
     late_ms: int,
+    future_ms: int,
     latest: Any,
     kinds: Bytes,
     flags: Int32s,
@@ -131,11 +135,11 @@ def _sift(
     for n in range(len(rows)):
         i = order[n] if len(order) else n
         flags[i] = (
-            time_flag(times_ms[i], received_ms)
+            time_flag(times_ms[i], received_ms + future_ms)
             | place_flags(longitudes[i], latitudes[i], altitudes[i])
             | motion_flags(speeds[i], headings[i], status_words[i])
         )
-        if time_flag(times_ms[i], received_ms):
+        if time_flag(times_ms[i], received_ms + future_ms):
             continue
         known = latest[rows[i]]
         if times_ms[i] <= known.heard_ms:

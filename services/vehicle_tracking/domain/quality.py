@@ -40,9 +40,9 @@ _LOW, _HIGH = ALTITUDES_M
 
 
 @numba.njit(cache=True, nogil=True)
-def time_flag(fix_time_ms: int, received_time_ms: int) -> int:
-    """TIME for a fix from the future or from before 1970, else 0."""
-    return 0 if 0 < fix_time_ms <= received_time_ms else _TIME
+def time_flag(fix_time_ms: int, newest_ms: int) -> int:
+    """TIME for a fix after `newest_ms`, when it cannot have been taken yet, or from before 1970, else 0."""
+    return 0 if 0 < fix_time_ms <= newest_ms else _TIME
 
 
 @numba.njit(cache=True, nogil=True)

@@ -28,3 +28,4 @@ class RuleSettings:
     displacement_km: float
     displacement_kmh_max: float
     late_s: int
+    future_s: int

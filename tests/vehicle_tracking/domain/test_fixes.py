@@ -23,6 +23,7 @@ class Sieve:
             latest=self.latest,
             kinds=self.kinds,
             late_ms=300_000,
+            future_ms=0,
         )
 
 

@@ -10,7 +10,7 @@ from tests.vehicle_tracking.engine_tables import Run
 # What one field of a good fix (second 100, received at 101) is set to; whether it may still be shown on the map.
 FLAWS = """
     reason          usable  column    value
-    TIME            0       second    101.001
+    TIME            0       second    161.001
     LONGITUDE       0       lon       73.5499999
     LONGITUDE       0       lon       135.0833334
     LATITUDE        0       lat       3.8499999
@@ -30,7 +30,7 @@ FLAWS = """
 # Values at the edge of what is accepted.
 EDGES = """
     column    value
-    second    101
+    second    161
     kmh       160
     kmh       0
     heading   360
