@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from rich.console import Console
 
-from common.infra.servers import postgres_url, redis_url, stop_servers
+from common.errors import Unavailable
+from common.infra.servers import postgres_url, redis_url, restart_servers, stop_servers
 from common.infra.settings import load
 from services.gateway.settings import GatewaySettings
 from services.preparation import prepare
@@ -26,7 +28,7 @@ def run_all(*, vehicle_count: int, seed: int) -> None:
     try:
         with console.status("bringing tables and topics up to date"):
             prepare()
-        supervisor = Supervisor(settings.data / "logs", console)
+        supervisor = Supervisor(settings.data / "logs", console, upkeep=partial(_revived, settings))
         with console.status("starting every role (the first start compiles the kernels, about a minute)"):
             supervisor.start(_roles(settings.metrics_port or METRICS_PORT_BASE, servers))
         if vehicle_count and not supervisor.stopping:
@@ -48,6 +50,14 @@ def address(gateway: GatewaySettings) -> str:
     """Where a browser finds the console."""
     host = "127.0.0.1" if gateway.gateway_host in ("0.0.0.0", "::") else gateway.gateway_host  # noqa: S104 – compared, not bound
     return f"http://{host}:{gateway.gateway_port}/"
+
+
+def _revived(settings: TrackingSettings) -> list[str]:
+    """Start embedded servers that have died; what to say of it."""
+    try:
+        return [f"[red]{name} had stopped; it was started again[/]" for name in restart_servers(settings)]
+    except Unavailable as error:
+        return [f"[red]{error}[/]"]
 
 
 def _roles(metrics_port: int, servers: dict[str, str]) -> list[RoleCommand]:

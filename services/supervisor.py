@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -21,6 +23,8 @@ START_SECONDS_MAX = 120  # the first start compiles the kernels
 RESTART_DELAY_S_MAX = 30.0
 STEADY_S = 60.0  # a role that lived this long starts again without delay
 POLL_S = 0.2
+UPKEEP_S = 5.0
+LOG_BYTES_MAX = 64 * 1024 * 1024  # of a role, and as much again of what came before
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,14 @@ class _Child:
 
 @dataclass
 class Supervisor:
-    """Starts roles, waits until they are ready, restarts those that die, stops them all in reverse order."""
+    """Starts roles, waits until they are ready, restarts those that die, stops them all in reverse order.
+
+    `upkeep`: what else to look after now and then; it gives the lines to say.
+    """
 
     log_folder: Path
     console: Console = field(default_factory=Console)
+    upkeep: Callable[[], Iterable[str]] = tuple
     _children: list[_Child] = field(default_factory=list)
     _stopping: bool = False
 
@@ -64,10 +72,17 @@ class Supervisor:
 
     def watch(self) -> None:
         """Until asked to stop: start again what dies, and say so."""
+        due_s = time.monotonic() + UPKEEP_S
         while not self._stopping:
             time.sleep(POLL_S)
             for child in self._children:
                 self._look_after(child)
+            if time.monotonic() >= due_s:
+                due_s = time.monotonic() + UPKEEP_S
+                for line in self.upkeep():
+                    self.console.print(line)
+                for child in self._children:
+                    shorten(self.log_folder / f"{child.command.name}.log")
 
     def stop(self) -> None:
         """Ask every role to drain, the last started first; kill what does not."""
@@ -136,6 +151,13 @@ class Supervisor:
             again = self._child(child.command)
             child.process, child.log, child.started_s, child.restart_at_s = again.process, again.log, now_s, None
             self.console.print(f"{child.command.name} started again")
+
+
+def shorten(log: Path, bytes_max: int = LOG_BYTES_MAX) -> None:
+    """Begin a log that has grown too long anew; what it held goes to `.1`. Roles append, so they write on."""
+    if log.exists() and log.stat().st_size > bytes_max:
+        shutil.copyfile(log, log.with_suffix(".log.1"))
+        os.truncate(log, 0)
 
 
 def ready(health_port: int) -> bool:

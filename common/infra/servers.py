@@ -48,6 +48,18 @@ def stop_servers(settings: InfraSettings) -> None:
             EmbeddedRedis(settings.data).stop()
 
 
+def restart_servers(settings: InfraSettings) -> list[str]:
+    """Start those embedded servers that have died; which they were. Raises Unavailable when one does not start."""
+    found: list[tuple[str, EmbeddedPostgres | EmbeddedRedis]] = []
+    found += [("PostgreSQL", EmbeddedPostgres(settings.data))] if settings.postgres is None else []
+    found += [("Redis", EmbeddedRedis(settings.data))] if settings.redis is None else []
+    dead = [(name, server) for name, server in found if not server.answers()]
+    for _, server in dead:
+        with _alone(settings.data):
+            server.start()
+    return [name for name, _ in dead]
+
+
 @contextmanager
 def _alone(data: Path) -> Iterator[None]:
     """Roles that start at the same moment wait for each other; the lock goes with the process that dies."""

@@ -60,7 +60,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Make the cluster and the database where there are none, and start the server unless it runs. Raises
         Unavailable when it does not answer then."""
-        if self._answers(DATABASE):
+        if self.answers():
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -81,6 +81,10 @@ class EmbeddedPostgres:
             if started.returncode != 0:
                 time.sleep(RETRY_S)  # processes of a server that was killed hold its memory for a moment longer
         self._make_database()
+
+    def answers(self) -> bool:
+        """Whether it runs and has its database."""
+        return self._answers(DATABASE)
 
     def stop(self) -> None:
         """Stop it in good order; nothing happens when it does not run."""

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from bench.stack import free_ports
+from common.infra.servers_postgres import EmbeddedPostgres
 from services.gateway.settings import GatewaySettings
 from services.one_machine import address
 
@@ -81,7 +82,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 @pytest.mark.enable_socket
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_one_command_runs_everything_restarts_what_dies_and_stops_cleanly(running: Running) -> None:
+def test_one_command_runs_everything_restarts_what_dies_and_stops_cleanly(running: Running, tmp_path: Path) -> None:
     running.wait_for(lambda: running.said("is running"))
     assert running.said("first start: sign in as admin with the password")
     assert running.said(running.url)
@@ -93,6 +94,10 @@ def test_one_command_runs_everything_restarts_what_dies_and_stops_cleanly(runnin
     engine.kill()
     running.wait_for(lambda: running.said("tracking-engine started again"))
     assert any(re.search(r"tracking-engine stopped \(exit code -9\)", line) for line in running.lines)
+    postgres_pid = EmbeddedPostgres(tmp_path).pid
+    assert postgres_pid is not None
+    os.kill(postgres_pid, signal.SIGKILL)
+    running.wait_for(lambda: running.said("PostgreSQL had stopped; it was started again"))
     assert running.stop() == 0
     assert running.lines[-1] == "stopped"
     assert [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from services.supervisor import RoleCommand, Supervisor
+from services.supervisor import RoleCommand, Supervisor, shorten
 
 pytestmark = pytest.mark.enable_socket  # it asks the roles whether they are ready
 
@@ -64,6 +64,18 @@ def test_a_role_that_dies_is_started_again_and_said_so(supervisor: Supervisor) -
     stopped_once(supervisor, lambda: "started again" in said(supervisor))
     assert "sleeper stopped (exit code -9)" in said(supervisor)
     assert "sleeper started again" in said(supervisor)
+
+
+def test_a_log_that_has_grown_too_long_begins_anew_and_the_role_writes_on(tmp_path: Path) -> None:
+    log = tmp_path / "role.log"
+    with log.open("ab", buffering=0) as stream:
+        stream.write(b"old\n" * 10)
+        shorten(log, bytes_max=100)
+        assert log.stat().st_size == 40
+        shorten(log, bytes_max=20)
+        stream.write(b"new\n")
+    assert log.read_bytes() == b"new\n"
+    assert (tmp_path / "role.log.1").read_bytes() == b"old\n" * 10
 
 
 def test_ctrl_c_stops_every_role(supervisor: Supervisor) -> None:

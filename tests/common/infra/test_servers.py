@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from common.errors import Unavailable
-from common.infra.servers import postgres_url, redis_url, stop_servers
+from common.infra.servers import postgres_url, redis_url, restart_servers, stop_servers
 from common.infra.servers_postgres import EmbeddedPostgres
 from common.infra.settings import InfraSettings
 
@@ -93,6 +93,17 @@ def test_redis_comes_back_after_it_was_killed(settings: InfraSettings) -> None:
     assert redis_url(settings) == url
     with redis.Redis.from_url(url) as client:
         assert client.ping()
+
+
+def test_whoever_keeps_house_starts_again_what_has_died_and_hears_what_it_was(settings: InfraSettings) -> None:
+    postgres_url(settings), redis_url(settings)
+    assert restart_servers(settings) == []
+    server_pid = EmbeddedPostgres(settings.data).pid
+    assert server_pid is not None
+    os.kill(server_pid, signal.SIGKILL)
+    assert eventually(lambda: not EmbeddedPostgres(settings.data).answers())
+    assert restart_servers(settings) == ["PostgreSQL"]
+    assert answer(postgres_url(settings), "SELECT 1") == 1
 
 
 def test_stopping_ends_the_processes_and_may_be_repeated(settings: InfraSettings) -> None:
