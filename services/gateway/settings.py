@@ -77,7 +77,7 @@ class GatewaySettings(GrpcSettings):
     session_age_s: int = Field(
         default=7 * 86400, ge=1, le=90 * 86400, description="seconds after sign-in at which a session ends"
     )
-    map_kind: Literal["none", "xyz", "wmts", "pmtiles"] = Field(
+    map_kind: Literal["none", "xyz", "wmts"] = Field(
         default="none", description="what the base map beside the shipped shapes is"
     )
     map_url: UrlTemplate | None = Field(

@@ -39,4 +39,4 @@ def test_over_https_the_cookie_is_bound_to_this_host() -> None:
 def test_each_subdomain_has_a_template() -> None:
     settings = GatewaySettings(map_kind="xyz", map_url="https://{s}.example/{z}/{x}/{y}", map_subdomains="a, b")
     assert tile_urls(settings) == ["https://a.example/{z}/{x}/{y}", "https://b.example/{z}/{x}/{y}"]
-    assert tile_urls(GatewaySettings(map_kind="pmtiles", map_url="/hunan.pmtiles")) == ["/hunan.pmtiles"]
+    assert tile_urls(GatewaySettings(map_kind="xyz", map_url="/{z}/{x}/{y}.png")) == ["/{z}/{x}/{y}.png"]

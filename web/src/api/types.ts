@@ -152,7 +152,7 @@ export interface Fence {
 }
 
 export interface MapConfig {
-  kind: "none" | "xyz" | "wmts" | "pmtiles";
+  kind: "none" | "xyz" | "wmts";
   urls: string[];
   datum: Datum;
   attribution: string;

@@ -13,7 +13,7 @@ const PREFECTURE_FILLS = ["#fbfaf6", "#f5f6ee", "#f8f4ee", "#f3f6f5"];
 
 /** The style of the whole map under the vehicles. */
 export function baseStyle(shapes: Shapes, config: MapConfig, language: Language): StyleSpecification {
-  const tiled = config.kind !== "none" && config.kind !== "pmtiles" && config.urls.length > 0;
+  const tiled = config.kind !== "none" && config.urls.length > 0;
   const sources: StyleSpecification["sources"] = Object.fromEntries(
     Object.entries(shapes).map(([name, data]) => [name, { type: "geojson", data, tolerance: 0.2 }]),
   );
