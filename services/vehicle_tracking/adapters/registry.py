@@ -95,6 +95,7 @@ def store_auth_code(pool: Pool, *, phone: str, auth_code: str, protocol_year: in
                 " update_time = clock_timestamp() WHERE phone = %s",
                 auth_code, protocol_year, writing.sequence(), phone,
             )  # fmt: skip
+            writing.audit("bind" if auth_code else "log_out", "terminal", phone)  # the code itself is a secret
     return bool(found)
 
 
@@ -158,12 +159,12 @@ def _vehicle_id(writing: Change, plate: str, plate_colour: int, region_code: str
     known = writing.rows(
         "SELECT vehicle_id FROM vehicles WHERE plate = %s AND plate_colour = %s AND NOT deleted", plate, plate_colour
     )
-    return int(
-        known[0][0]
-        if known
-        else writing.rows(
-            "INSERT INTO vehicles (vehicle_id, plate, plate_colour, kind, region_code, change_sequence)"
-            " VALUES (nextval('vehicle_id_sequence'), %s, %s, %s, %s, %s) RETURNING vehicle_id",
-            plate, plate_colour, int(VehicleKind.OTHER), region_code, writing.sequence(),
-        )[0][0]
+    if known:
+        return int(known[0][0])
+    [(vehicle_id,)] = writing.rows(
+        "INSERT INTO vehicles (vehicle_id, plate, plate_colour, kind, region_code, change_sequence)"
+        " VALUES (nextval('vehicle_id_sequence'), %s, %s, %s, %s, %s) RETURNING vehicle_id",
+        plate, plate_colour, int(VehicleKind.OTHER), region_code, writing.sequence(),
     )  # fmt: skip
+    writing.audit("create", "vehicle", vehicle_id, after={"plate": plate, "plate_colour": plate_colour})
+    return int(vehicle_id)

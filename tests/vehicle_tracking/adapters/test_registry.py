@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.vehicle_tracking.adapters import register_rows
-from services.vehicle_tracking.adapters.changes import Pool, change
+from services.vehicle_tracking.adapters.changes import Pool, change, read
 from services.vehicle_tracking.adapters.registry import (
     find_terminal,
     load_terminals,
@@ -109,3 +109,24 @@ def test_an_auth_code_is_bound_and_told_once(pool: Pool) -> None:
     assert found is not None
     assert (found.auth_code, found.protocol_year) == ("code", 2013)
     assert not store_auth_code(pool, phone="13900000099", auth_code="code", protocol_year=2013)
+
+
+def test_what_access_adds_and_binds_is_in_the_audit_log_without_codes(pool: Pool) -> None:
+    terminal = register_terminal(
+        pool, Terminal("13900000021", 0, auth_code="secret-1"), plate="湘A60021", plate_colour=2, region_code="430100"
+    )
+    store_auth_code(pool, phone=terminal.phone, auth_code="secret-2", protocol_year=2013)
+    store_auth_code(pool, phone=terminal.phone, auth_code="", protocol_year=2013)
+    rows = read(
+        pool,
+        "SELECT action, subject, before::text, after::text FROM audit_log WHERE caller = 'access'"
+        " AND subject_id IN (%s, %s) ORDER BY audit_id",
+        terminal.phone, str(terminal.vehicle_id),
+    )  # fmt: skip
+    assert [row[:2] for row in rows] == [
+        ("create", "vehicle"),
+        ("register", "terminal"),
+        ("bind", "terminal"),
+        ("log_out", "terminal"),
+    ]
+    assert not any("secret" in str(row) for row in rows)
