@@ -13,6 +13,7 @@ from common.infra.settings import load, table
 from services.gateway.settings import GatewaySettings
 from services.one_machine import run_all
 from services.preparation import prepare
+from services.vehicle_tracking.commands_dead_letters import dead_letters
 from services.vehicle_tracking.commands_fences import app as fences
 from services.vehicle_tracking.commands_jt808 import app as jt808
 from services.vehicle_tracking.commands_register import app as register
@@ -32,6 +33,7 @@ app.add_typer(register, name="register")
 app.add_typer(fences, name="fences")
 app.add_typer(jt808, name="jt808")
 app.add_typer(tracking, name="tracking")
+tracking.command("dead-letters")(dead_letters)
 
 
 @app.command("run")

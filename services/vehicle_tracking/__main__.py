@@ -23,6 +23,7 @@ from common.infra.postgres import open_pool
 from common.infra.redis import connect, connect_async
 from common.infra.servers import postgres_url, redis_url
 from common.infra.settings import load
+from services.vehicle_tracking.adapters.access_letters import RefusedFrames
 from services.vehicle_tracking.adapters.access_server import serve_access
 from services.vehicle_tracking.adapters.alarms import AlarmOutlet, AlarmStore
 from services.vehicle_tracking.adapters.changes import Pool, read
@@ -175,6 +176,8 @@ def _run_access(settings: TrackingSettings, stack: ExitStack) -> None:
     stack.callback(watch.close)
     producer, clock = parts.log.producer(), SystemClock()
     stack.callback(producer.close)
+    refused = RefusedFrames(producer, clock)
+    stack.callback(refused.close)
 
     async def serving() -> None:
         publisher = Publisher(
@@ -182,7 +185,7 @@ def _run_access(settings: TrackingSettings, stack: ExitStack) -> None:
             partition_count=settings.partition_count,
             waiting_positions_max=settings.access_waiting_positions_max,
         )
-        terminals = await serve_access(settings, register, publisher, clock, pool=parts.pool)
+        terminals = await serve_access(settings, register, publisher, clock, pool=parts.pool, refused=refused)
         ingest = ingest_service(IngestServer(publisher.publish, register.known_vehicles, clock))
         await serve(
             [ingest], settings, host=settings.ingest_host, port=settings.ingest_port, started=lambda _: ready.set()

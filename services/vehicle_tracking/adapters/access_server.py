@@ -8,6 +8,7 @@ import socket
 
 from common.clock import Clock
 from common.infra import diagnostics
+from services.vehicle_tracking.adapters.access_letters import RefusedFrames
 from services.vehicle_tracking.adapters.access_links import Ended, Link, LinkBounds, Links
 from services.vehicle_tracking.adapters.access_logins import Desk
 from services.vehicle_tracking.adapters.access_parts import Assembly
@@ -83,20 +84,30 @@ class AccessServer:
 
 
 async def serve_access(
-    settings: TrackingSettings, register: Register, publisher: Publisher, clock: Clock, *, pool: Pool
+    settings: TrackingSettings,
+    register: Register,
+    publisher: Publisher,
+    clock: Clock,
+    *,
+    pool: Pool,
+    refused: RefusedFrames | None = None,
 ) -> AccessServer:
     """Listen for terminals until `drain`, which answers what has arrived and is to come before `publisher.drain`.
 
     `register` is kept current by a `Watch` of the role's; terminals that register are written through `pool`. The
     publisher is the one that positions of programs go through too, so that the bound on waiting positions holds for
-    both. The loop ought to be uvloop's.
+    both. `refused`: keeps some of the frames that cannot be used. The loop ought to be uvloop's.
     """
     registrar = StoredRegistrar(pool, register, registry_open=settings.terminal_registry_open)
-    return await serve_terminals(settings, registrar, publisher, clock)
+    return await serve_terminals(settings, registrar, publisher, clock, refused)
 
 
 async def serve_terminals(
-    settings: TrackingSettings, registrar: Registrar, publisher: Publisher, clock: Clock
+    settings: TrackingSettings,
+    registrar: Registrar,
+    publisher: Publisher,
+    clock: Clock,
+    refused: RefusedFrames | None = None,
 ) -> AccessServer:
     """Listen for the terminals that `registrar` lets in; `drain` closes it."""
     (protocol,) = PROTOCOLS  # a second protocol will need a port of its own
@@ -104,7 +115,8 @@ async def serve_terminals(
     bounds = LinkBounds(protocol.name, links_max, settings.access_login_s, settings.access_idle_s)
     links = Links(bounds, clock)
     desk, assembly = Desk(links, registrar), Assembly(protocol, links, publisher, clock)
-    server = AccessServer(links, Ticks(protocol, links, desk, assembly, publisher, clock), desk, assembly)
+    ticks = Ticks(protocol, links, desk, assembly, publisher, clock, refused)
+    server = AccessServer(links, ticks, desk, assembly)
     await server.listen(settings.access_host, settings.access_port)
     return server
 

@@ -20,6 +20,7 @@ from services.vehicle_tracking.adapters.access_judgement import (
     message_counts,
     one_by_one,
 )
+from services.vehicle_tracking.adapters.access_letters import RefusedFrames
 from services.vehicle_tracking.adapters.access_links import Links, Taken
 from services.vehicle_tracking.adapters.access_logins import Desk
 from services.vehicle_tracking.adapters.access_parts import Assembly
@@ -46,6 +47,7 @@ class Ticks:
         assembly: Assembly,
         publisher: Publisher,
         clock: Clock,
+        refused: RefusedFrames | None = None,
     ) -> None:
         self._protocol = protocol
         self._links = links
@@ -53,6 +55,7 @@ class Ticks:
         self._assembly = assembly
         self._publisher = publisher
         self._clock = clock
+        self._refused = refused
         self._room = Room()
         self._publishing: set[asyncio.Task[None]] = set()
         self._awake = False
@@ -155,3 +158,5 @@ class Ticks:
             metrics.frames.labels(self._protocol.name, message).inc(count)
         if len(tick.decoded.rejections):
             count_rejections("terminal", tick.decoded.rejection_counts())
+            if self._refused is not None:
+                self._refused.take(tick.decoded, tick.taken.stream)
