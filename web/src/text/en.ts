@@ -243,7 +243,7 @@ export const en: typeof zh = {
   "accounts.never": "Never",
   "accounts.password": "First password",
   "accounts.password_new": "New password (empty: unchanged)",
-  "accounts.password_hint": "12 characters or more; must be changed at the first sign-in",
+  "accounts.password_hint": "12 characters or more; to be changed at the first sign-in",
   "accounts.language": "Language",
   "accounts.saved": "Account saved",
   "accounts.deleted": "Account deleted",
