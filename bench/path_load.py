@@ -17,12 +17,12 @@ from bench.terminal_load import (
     EVENT,
     EVENTS_MAX,
     READ_BYTES,
-    _epoll_add,
-    _epoll_wait,
-    _now_s,
-    _recv,
-    _send,
+    c_epoll_wait,
+    c_recv,
+    c_send,
+    clock_s,
     connected,
+    epoll_add,
 )
 from simulation import frames
 from simulation.frames import FrameReader, Identity, Message
@@ -50,7 +50,7 @@ def send(
     try:
         for index, link in enumerate(links):
             link.setblocking(False)
-            _epoll_add(poll.fileno(), link.fileno(), index)
+            epoll_add(poll.fileno(), link.fileno(), index)
         descriptors = np.array([link.fileno() for link in links], np.int32)
         sent_s[:] = np.nan
         by_second = np.zeros(int(2 * seconds) + 2, np.int64)
@@ -102,7 +102,7 @@ def _send_all(
 ) -> None:
     spec, events = np.zeros(2, np.int64), np.zeros(EVENTS_MAX, EVENT)
     answers = np.zeros(READ_BYTES, np.uint8)
-    begin_s = now_s = _now_s(spec)
+    begin_s = now_s = clock_s(spec)
     marks, frame = 0, 0
     while now_s - begin_s < (seconds if frame < len(owners) else 0) or marks // 2 < frame:
         if now_s - begin_s > 2 * seconds:
@@ -110,15 +110,15 @@ def _send_all(
         due = min(int((now_s - begin_s) * rate), len(owners), marks // 2 + WAITING_FRAMES_MAX)
         while frame < due and now_s - begin_s < seconds:
             size = starts[frame + 1] - starts[frame]
-            if _send(descriptors[owners[frame]], octets.ctypes.data + starts[frame], size, NO_SIGNAL) != size:
+            if c_send(descriptors[owners[frame]], octets.ctypes.data + starts[frame], size, NO_SIGNAL) != size:
                 raise ConnectionError("a link takes no more")
             sent_s[frame] = now_s
             frame += 1
-        ready = _epoll_wait(poll, events.ctypes.data, EVENTS_MAX, 1)
-        now_s = _now_s(spec)
+        ready = c_epoll_wait(poll, events.ctypes.data, EVENTS_MAX, 1)
+        now_s = clock_s(spec)
         before = marks // 2
         for k in range(ready):
-            size = _recv(descriptors[np.int64(events[k].link)], answers.ctypes.data, READ_BYTES, 0)
+            size = c_recv(descriptors[np.int64(events[k].link)], answers.ctypes.data, READ_BYTES, 0)
             if size == 0:
                 raise ConnectionError("the server closed a link")
             for at in range(size):

@@ -32,6 +32,7 @@ LINKS = 10_000
 RATE, SECONDS, WARM_S = 27_500, 60.0, 10.0
 WINDOW_S = 20  # the minute is three repeats
 SINGLE_S = 3.0
+WATCH_S_MAX = 10.0  # until the first message, which says that the watch has begun
 PAST_MS = 3 * 3_600_000  # the fleet drives 70 times faster than it happens: no fix may lie in the future
 TARGET_RATE, TARGET_P99_S = 25_000, 1.0
 ROLES = ("tracking-engine", "tracking-api", "tracking-access")
@@ -60,8 +61,11 @@ class AlarmClock:
         request = tracking_service_pb2.WatchAlarmsRequest()
         request.filter.rules.append("terminal")
         self._stream: Any = TrackingServiceStub(channel).WatchAlarms(request)
+        self._watching = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
+        if not self._watching.wait(WATCH_S_MAX):
+            raise TimeoutError("WatchAlarms does not begin")
 
     def close(self) -> None:
         """Watch no more."""
@@ -72,6 +76,7 @@ class AlarmClock:
         try:
             for message in self._stream:
                 now_s = time.monotonic()
+                self._watching.set()
                 for alarm in message.alarms:
                     key = (alarm.vehicle_id, alarm.raise_time.ToMilliseconds())
                     self.arrived_s.setdefault(key, now_s)

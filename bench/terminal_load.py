@@ -81,7 +81,7 @@ def load(
     try:
         for index, link in enumerate(links):
             link.setblocking(False)
-            _epoll_add(poll.fileno(), link.fileno(), index)
+            epoll_add(poll.fileno(), link.fileno(), index)
         times_s = np.zeros(min(ANSWER_TIMES_MAX, int(seconds * 1_000_000)), np.float64)
         descriptors = np.array([link.fileno() for link in links], np.int32)
         lengths = np.array([len(frame) for frame in frames], np.int64)
@@ -95,12 +95,12 @@ def load(
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_epoll_wait, _epoll_ctl = _libc.epoll_wait, _libc.epoll_ctl
-_epoll_wait.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_int, ctypes.c_int]
+c_epoll_wait, _epoll_ctl = _libc.epoll_wait, _libc.epoll_ctl
+c_epoll_wait.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_int, ctypes.c_int]
 _epoll_ctl.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_size_t]
-_send, _recv = _libc.send, _libc.recv
-_send.argtypes = _recv.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
-_send.restype = _recv.restype = ctypes.c_ssize_t
+c_send, c_recv = _libc.send, _libc.recv
+c_send.argtypes = c_recv.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_int]
+c_send.restype = c_recv.restype = ctypes.c_ssize_t
 _clock_gettime = _libc.clock_gettime
 _clock_gettime.argtypes = [ctypes.c_int, ctypes.c_size_t]
 _CLOCK_MONOTONIC = 1
@@ -108,7 +108,7 @@ _EPOLL_CTL_ADD = 1
 _NO_SIGNAL = 0x4000  # MSG_NOSIGNAL
 
 
-def _epoll_add(poll: int, descriptor: int, index: int) -> None:
+def epoll_add(poll: int, descriptor: int, index: int) -> None:
     event = np.zeros(1, EVENT)
     event["events"], event["link"] = select.EPOLLIN, index
     if _epoll_ctl(poll, _EPOLL_CTL_ADD, descriptor, event.ctypes.data) != 0:
@@ -116,7 +116,7 @@ def _epoll_add(poll: int, descriptor: int, index: int) -> None:
 
 
 @numba.njit(nogil=True)
-def _now_s(spec: NDArray[np.int64]) -> float:
+def clock_s(spec: NDArray[np.int64]) -> float:
     _clock_gettime(_CLOCK_MONOTONIC, spec.ctypes.data)
     return float(spec[0] + spec[1] * 1e-9)
 
@@ -142,7 +142,7 @@ def _run(
     sent_s = np.zeros((count, window), np.float64)
     sent = np.zeros(count, np.int64)
     marks = np.zeros(count, np.int64)  # delimiters received: two an answer
-    begin_s = now_s = _now_s(spec)
+    begin_s = now_s = clock_s(spec)
     answered, total_sent, link, in_time = 0, 0, 0, 0
     while now_s - begin_s < seconds or (answered < total_sent and now_s - begin_s < seconds + LAST_ANSWERS_S):
         allowed = int((now_s - begin_s) * rate) - total_sent if rate > 0 else count * window
@@ -155,7 +155,7 @@ def _run(
                 break
             room = min(window - (sent[link] - marks[link] // 2), allowed)
             if room > 0:
-                size = _send(descriptors[link], blocks.ctypes.data + starts[link], room * lengths[link], _NO_SIGNAL)
+                size = c_send(descriptors[link], blocks.ctypes.data + starts[link], room * lengths[link], _NO_SIGNAL)
                 if size > 0:
                     assert size % lengths[link] == 0
                     for _ in range(size // lengths[link]):
@@ -164,11 +164,11 @@ def _run(
                         total_sent += 1
                         allowed -= 1
             link = (link + 1) % count
-        ready = _epoll_wait(poll, events.ctypes.data, EVENTS_MAX, 1)
-        now_s = _now_s(spec)
+        ready = c_epoll_wait(poll, events.ctypes.data, EVENTS_MAX, 1)
+        now_s = clock_s(spec)
         for k in range(ready):
             index = np.int64(events[k].link)
-            size = _recv(descriptors[index], octets.ctypes.data, READ_BYTES, 0)
+            size = c_recv(descriptors[index], octets.ctypes.data, READ_BYTES, 0)
             if size == 0:
                 raise ConnectionError("the server closed a link")
             before = marks[index] // 2
