@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 
@@ -16,13 +21,25 @@ from services.roles import ROLES
 from services.supervisor import RoleCommand, Supervisor
 from services.vehicle_tracking.settings import TrackingSettings
 
+LOCK_FILE = "run.lock"
 METRICS_PORT_BASE = 9108  # one port a role from here on, where XIANGTONG_METRICS_PORT names no other
 
 
 def run_all(*, vehicle_count: int, seed: int) -> None:
     """Run until Ctrl-C or SIGTERM. `vehicle_count`: simulated vehicles, 0 for none; `seed`: what they are made from."""
-    console, started_s = Console(), time.monotonic()
     settings, gateway = load(TrackingSettings), load(GatewaySettings)
+    with _alone(settings.data):
+        _run_alone(settings, gateway, vehicle_count=vehicle_count, seed=seed)
+
+
+def address(gateway: GatewaySettings) -> str:
+    """Where a browser finds the console."""
+    host = "127.0.0.1" if gateway.gateway_host in ("0.0.0.0", "::") else gateway.gateway_host  # noqa: S104 – compared, not bound
+    return f"http://{host}:{gateway.gateway_port}/"
+
+
+def _run_alone(settings: TrackingSettings, gateway: GatewaySettings, *, vehicle_count: int, seed: int) -> None:
+    console, started_s = Console(), time.monotonic()
     with console.status("starting PostgreSQL and Redis"):
         servers = {"XIANGTONG_POSTGRES": postgres_url(settings), "XIANGTONG_REDIS": redis_url(settings)}
     try:
@@ -46,10 +63,18 @@ def run_all(*, vehicle_count: int, seed: int) -> None:
     console.print("stopped")
 
 
-def address(gateway: GatewaySettings) -> str:
-    """Where a browser finds the console."""
-    host = "127.0.0.1" if gateway.gateway_host in ("0.0.0.0", "::") else gateway.gateway_host  # noqa: S104 – compared, not bound
-    return f"http://{host}:{gateway.gateway_port}/"
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Nobody else runs on this data folder: two would take each other's servers and ports away. Exits when one does."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / LOCK_FILE).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(
+                f"already running on {data}: stop that one with Ctrl-C, or choose another XIANGTONG_DATA and ports"
+            )
+        yield
 
 
 def _revived(settings: TrackingSettings) -> list[str]:

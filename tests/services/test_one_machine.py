@@ -35,10 +35,15 @@ class Running:
         environment = {**kept, **{f"XIANGTONG_{name}": port for name, port in ports.items()}, "COLUMNS": "200"}
         self.url = f"http://127.0.0.1:{ports['GATEWAY_PORT']}/"
         self.lines: list[str] = []
+        self.environment = {
+            **environment,
+            "XIANGTONG_DATA": str(folder),
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}",
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "services", "run", "--vehicles", "20"],
             cwd=ROOT,
-            env={**environment, "XIANGTONG_DATA": str(folder), "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}"},
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -89,6 +94,11 @@ def test_one_command_runs_everything_restarts_what_dies_and_stops_cleanly(runnin
     with urllib.request.urlopen(running.url, timeout=5) as answer:
         assert answer.status == 200
     running.wait_for(lambda: running.said("20 vehicles are registered"))
+    second = subprocess.run(
+        [sys.executable, "-m", "services", "all"], cwd=ROOT, env=running.environment, capture_output=True, check=False
+    )
+    assert second.returncode == 1
+    assert b"already running on" in second.stderr
     family = psutil.Process(running.process.pid).children(recursive=True)
     engine = next(child for child in family if "tracking-engine" in child.cmdline())
     engine.kill()
