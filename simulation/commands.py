@@ -45,7 +45,7 @@ def simulate(
     vehicles: Annotated[int, typer.Option(min=1, max=50_000, help="how many")] = 500,
     seed: Annotated[int, typer.Option(help="what the province is made from")] = 1,
     access: AccessOption = "127.0.0.1:6808",
-    api: ApiOption = "127.0.0.1:50051",
+    api: ApiOption = "127.0.0.1:6851",
     speed_up: Annotated[float, typer.Option(min=0.1, max=60, help="simulated seconds a second")] = 1.0,
     minutes: Annotated[float, typer.Option(min=0, help="simulated minutes; 0 until Ctrl-C")] = 0.0,
     activity: Annotated[float, typer.Option(min=0.1, max=20, help="1: 150 to 165 km a vehicle-day")] = 1.0,
@@ -76,7 +76,7 @@ def simulate(
 def replay(
     file: Annotated[Path, typer.Argument(help="CSV (.gz too): id or plate, time, longitude, latitude", exists=True)],
     access: AccessOption = "127.0.0.1:6808",
-    api: ApiOption = "127.0.0.1:50051",
+    api: ApiOption = "127.0.0.1:6851",
     speed_up: Annotated[float, typer.Option(min=0, help="recorded seconds a second; 0: as fast as answers come")] = 1.0,
     limit: Annotated[int, typer.Option(min=0, help="only the first so many rows of the file; 0 for all")] = 0,
     utc_offset: Annotated[float, typer.Option(help="hours ahead of UTC of times that name no zone")] = 8.0,

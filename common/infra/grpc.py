@@ -182,8 +182,12 @@ def _server_options(settings: GrpcSettings) -> list[tuple[str, int]]:
 def _bind(server: grpc.aio.Server, settings: GrpcSettings, host: str, port: int) -> int:
     address = f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
     credentials = server_credentials(settings)
-    if credentials is not None:
-        return server.add_secure_port(address, credentials)
-    if not is_loopback(host):
+    if credentials is None and not is_loopback(host):
         log.warning("tokens and positions cross the network unencrypted: set XIANGTONG_GRPC_CERTIFICATE")
-    return server.add_insecure_port(address)
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        log.critical(f"cannot listen on {address}: another program has it; end that one, or set another port")
+        raise SystemExit(1) from error

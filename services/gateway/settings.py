@@ -49,7 +49,7 @@ class GatewaySettings(GrpcSettings):
         default=None, description="host:port of the api role; unset: XIANGTONG_API_HOST and XIANGTONG_API_PORT"
     )
     api_host: str = Field(default="127.0.0.1", description="address of TrackingService and RegistryService")
-    api_port: Port = Field(default=50051, description="gRPC port of TrackingService and RegistryService; 0: any free")
+    api_port: Port = Field(default=6851, description="gRPC port of TrackingService and RegistryService; 0: any free")
     gateway_console: Path = Field(default=Path("web/dist"), description="folder of the built console")
     gateway_certificate: ReadableFile | None = Field(
         default=None, description="PEM certificate chain for browsers; with it the gateway speaks HTTPS only"

@@ -32,9 +32,9 @@ class TrackingSettings(GrpcSettings):
         default=False, description="whether unknown terminals that register are added instead of refused"
     )
     ingest_host: str = Field(default="127.0.0.1", description="address of PositionIngestService")
-    ingest_port: Port = Field(default=50052, description="gRPC port of PositionIngestService; 0: any free")
+    ingest_port: Port = Field(default=6852, description="gRPC port of PositionIngestService; 0: any free")
     api_host: str = Field(default="127.0.0.1", description="address of TrackingService and RegistryService")
-    api_port: Port = Field(default=50051, description="gRPC port of TrackingService and RegistryService; 0: any free")
+    api_port: Port = Field(default=6851, description="gRPC port of TrackingService and RegistryService; 0: any free")
 
     positions_retention_h: int = Field(
         default=72, ge=1, le=24 * 90, description="hours that positions stay in the event log (tracks stay for good)"

@@ -11,10 +11,10 @@ from services.gateway.settings import ROOT, GatewaySettings
 
 
 def test_the_api_is_on_this_machine_unless_said_otherwise() -> None:
-    assert GatewaySettings().api_address == "127.0.0.1:50051"
-    assert GatewaySettings(api_host="0.0.0.0").api_address == "127.0.0.1:50051"
+    assert GatewaySettings().api_address == "127.0.0.1:6851"
+    assert GatewaySettings(api_host="0.0.0.0").api_address == "127.0.0.1:6851"
     assert GatewaySettings(api_host="::", api_port=7).api_address == "[::1]:7"
-    assert GatewaySettings(gateway_api="tracking-api:50051", api_host="0.0.0.0").api_address == "tracking-api:50051"
+    assert GatewaySettings(gateway_api="tracking-api:6851", api_host="0.0.0.0").api_address == "tracking-api:6851"
 
 
 def test_the_console_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

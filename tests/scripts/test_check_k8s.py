@@ -49,7 +49,7 @@ TOLD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
     "metadata": {"name": "settings"},
-    "data": {"XIANGTONG_METRICS_HOST": "0.0.0.0", "XIANGTONG_METRICS_PORT": "9108", "XIANGTONG_INGEST_PORT": "50052"},
+    "data": {"XIANGTONG_METRICS_HOST": "0.0.0.0", "XIANGTONG_METRICS_PORT": "9108", "XIANGTONG_INGEST_PORT": "6852"},
 }
 
 
@@ -89,7 +89,7 @@ def test_a_sound_deployment_has_no_faults() -> None:
         (f"{ROLE}.ports", None, "asks port metrics, which is not listed"),
         (f"{ROLE}.volumeMounts", [{"name": "data", "mountPath": "/data"}], "no volume data"),
         ("spec.selector.matchLabels.app", "other", "selects no pod"),
-        (f"{ROLE}.ports.0.containerPort", 50052, "no role listens on port 50052 for others"),
+        (f"{ROLE}.ports.0.containerPort", 6852, "no role listens on port 6852 for others"),
     ],
 )
 def test_a_fault_is_named(path: str, value: Any, complaint: str) -> None:

@@ -10,7 +10,7 @@ import grpc
 
 from common.infra.settings import GrpcSettings, load
 
-ADDRESS_DEFAULT = "127.0.0.1:50051"
+ADDRESS_DEFAULT = "127.0.0.1:6851"
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024  # the largest file of fences, and what its answer takes
 
 
