@@ -33,11 +33,12 @@ LAST_ALARMS_S = 10.0
 TARGET_RATE, TARGET_P99_S = 270_000, 2.0
 ROLES = ("tracking-engine", "tracking-api", "tracking-access")
 METHOD = "/xiangtong.tracking.v1.PositionIngestService/IngestPositions"
+JUDGED = "xiangtong_engine_positions_total"
 SETTINGS = {"XIANGTONG_CHECKPOINT_INTERVAL_S": "120"}  # a checkpoint of 8 million vehicles is 2.8 GB
 
 
 def run() -> Result:
-    """Positions accepted a second over a minute, and how long an alarm takes."""
+    """Positions accepted and judged a second over a minute, and how long an alarm takes."""
     with (
         tempfile.TemporaryDirectory(prefix="xiangtong-path-") as folder,
         running(Path(folder), VEHICLES) as (
@@ -84,24 +85,24 @@ def _measured(stack: Stack, fleet: Fleet) -> Result:
         turns = Turns(fleet)
         baseline = _single_rate(ingest, fleet)
         send(ingest, turns, rate=RATE, seconds=WARM_S)
-        clock, processor = AlarmClock(api), Processor(stack)
+        clock, processor, judged_before = AlarmClock(api), Processor(stack), stack.metric(ROLES[0], JUDGED)
         load = send(ingest, turns, rate=RATE, seconds=SECONDS)
-        bound = processor.shares()
+        bound, judged = processor.shares(), (stack.metric(ROLES[0], JUDGED) - judged_before) / SECONDS
         delays_s = delays(load, clock)
         clock.close()
     rates = load.rates(SECONDS, WINDOW_S)
-    figure, p99_s = float(np.median(rates)), float(np.percentile(delays_s, 99, method="higher"))
+    figure, p99_s = min(float(np.median(rates)), judged), float(np.percentile(delays_s, 99, method="higher"))
     return Result(
         slug="path-grpc",
         figure=figure,
         unit="positions/s",
         target=f">= {TARGET_RATE:,}, p99 < {TARGET_P99_S:.0f} s",
-        met=min(rates) >= TARGET_RATE and p99_s < TARGET_P99_S and not load.errors,
+        met=min(*rates, judged) >= TARGET_RATE and p99_s < TARGET_P99_S and not load.errors,
         ratio=figure / baseline,
         baseline=f"one position a call, {IN_FLIGHT} in flight: {baseline:,.0f} positions/s",
         note=f"{len(fleet):,} vehicles, {SECONDS:.0f} s at {RATE:,}/s offered, {len(delays_s)} alarms:"
         f" p50 {np.median(delays_s):.2f} s, p99 {p99_s:.2f} s; {bound}",
-        spread=(min(rates), max(rates)),
+        spread=(min(*rates, judged), max(rates)),
     )
 
 
