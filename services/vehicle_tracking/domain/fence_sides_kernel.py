@@ -17,6 +17,7 @@ from services.vehicle_tracking.domain.positions import Int32s, Int64s
 
 NO_SIDE = 0  # the first row of `sides` is never used
 SIDES_MAX = 200  # of a vehicle, but for those that it is inside of: 13 kB, and each is looked at with each fix
+_AT_ONCE, _LINKS = 32, 3  # vehicles whose sides are fetched together, and how many of each
 LIVE, USED, FREE = range(3)  # counts: rows of sides in use, rows ever used, the first of the rows given back
 
 _ENTER, _EXIT, _CROSS = int(FenceTrigger.ENTER), int(FenceTrigger.EXIT), int(FenceTrigger.CROSS)
@@ -40,8 +41,10 @@ def step(
 ) -> tuple[int, int, int]:
     """Judge fixes from `start` on while there is room for what may come. Returns the next fix, and how many events and
     turns were written."""
-    used = np.zeros(2, np.int64)
+    used, links, fetched = np.zeros(2, np.int64), np.empty(_AT_ONCE, np.int32), start
     for fix in range(start, len(fixes.rows)):
+        if fix == fetched:
+            fetched = _fetch(fix, fixes.rows, heads, sides, links)
         row, mark = fixes.rows[fix], _MARKS * (fix + 1)
         first, last = pairs.starts[fix], pairs.starts[fix + 1]
         if first == last and heads[row] == NO_SIDE and cross_gap_ms < 0:
@@ -90,6 +93,19 @@ def unchained(heads: Int32s, sides: Any, count: int) -> Any:
             result[used].following = NO_SIDE
             side, used = sides[side].following, used + 1
     return rows, result
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _fetch(start: int, rows: Int64s, heads: Int32s, sides: Any, links: Int32s) -> int:
+    """Read the first sides of the next few vehicles, so that they are near when their turn comes: one after the other,
+    each would wait for memory alone. Returns the fix after those."""
+    some = min(_AT_ONCE, len(rows) - start)
+    for index in range(some):
+        links[index] = heads[rows[start + index]]
+    for _ in range(_LINKS):
+        for index in range(some):
+            links[index] = sides[links[index]].following  # the end of a chain leads to the row that is never used
+    return start + some
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
