@@ -47,12 +47,11 @@ class KnownFences(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True)
-def near(known: KnownFences, slot: int, longitude_e7: int, latitude_e7: int) -> bool:
-    """Whether a point that a fence does not hold is out by no more than its hysteresis."""
-    fence = known.rows[slot]
-    edges = known.overlay_edges if known.layers[slot] == OVERLAY else known.main_edges
+def near(fence: Any, reach_m: float, edges: Int32s, longitude_e7: int, latitude_e7: int) -> bool:
+    """Whether a point that a fence (its row) does not hold is out by no more than its hysteresis. `edges`: those of
+    its layer."""
     edges = edges[fence.first_edge : fence.end_edge]
-    bound_m = known.reaches_m[slot] + fence.hysteresis_m
+    bound_m = reach_m + fence.hysteresis_m
     return within_m(float(longitude_e7), float(latitude_e7), edges, fence.shape_kind, bound_m)
 
 

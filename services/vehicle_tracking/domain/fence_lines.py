@@ -40,6 +40,7 @@ def find_met(line: Line, layer: int, known: KnownFences, marks: Int64s, mark: in
     """Add the slots of `layer` with a trigger for crossing that a line meets, each once, but for those whose `marks`
     are `mark` or more; it marks what it adds. Returns how many slots there are in `met`."""
     tiles, cells, records, _ = known.overlay if layer == OVERLAY else known.main
+    crossed, reaches_m = known.crossed, known.reaches_m
     x1, y1, x2, y2 = line[0] + OFFSET, line[1] + OFFSET, line[2] + OFFSET, line[3] + OFFSET
     if y1 > y2:
         x1, y1, x2, y2 = x2, y2, x1, y1
@@ -54,8 +55,8 @@ def find_met(line: Line, layer: int, known: KnownFences, marks: Int64s, mark: in
             tile = (row >> TILE_CELL_BITS) << TILE_COLUMN_BITS | column >> TILE_CELL_BITS
             cell = (row & _CELL_MASK) << TILE_CELL_BITS | column & _CELL_MASK
             record = cells[np.int64(tiles[tile, 0]) << TABLE_BITS | cell]
-            used = _add_met(line, records, tiles[tile, 1], layer, known, marks, mark, met, used)
-            used = _add_met(line, records, record, layer, known, marks, mark, met, used)
+            used = _add_met(line, records, tiles[tile, 1], layer, crossed, reaches_m, marks, mark, met, used)
+            used = _add_met(line, records, record, layer, crossed, reaches_m, marks, mark, met, used)
     return used
 
 
@@ -95,29 +96,26 @@ def crossings_of(index: Index, crossed: Flags) -> Bytes:
 
 @numba.njit(cache=True, nogil=True)
 def _add_met(
-    line: Line, records: Int32s, record: Any, layer: int, known: KnownFences, marks: Int64s, mark: int,
-    met: Int32s, used: int,
+    line: Line, records: Int32s, record: Any, layer: int, crossed: Bytes, reaches_m: NDArray[np.float64],
+    marks: Int64s, mark: int, met: Int32s, used: int,
 ) -> int:  # fmt: skip
     for word in range(record + 2, record + 2 + records[record]):
         slot = records[word]
-        if _is_sought(slot, layer, known, marks, mark):
+        if crossed[slot] == layer and marks[slot] < mark:
             marks[slot], met[used] = mark, slot
             used += 1
     word = record + 2 + records[record]
     for _ in range(records[record + 1]):
         slot, code = records[word], np.int64(records[word + 1])
         first, word = word + 2, word + 2 + (code >> 2) * 4
-        if _is_sought(slot, layer, known, marks, mark) and _meets(
-            line, records[first:word], code & 3, known.reaches_m[slot]
+        if (
+            crossed[slot] == layer
+            and marks[slot] < mark
+            and _meets(line, records[first:word], code & 3, reaches_m[slot])
         ):
             marks[slot], met[used] = mark, slot
             used += 1
     return used
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_sought(slot: Any, layer: int, known: KnownFences, marks: Int64s, mark: int) -> bool:
-    return bool(known.crossed[slot] == layer and marks[slot] < mark)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -6,14 +6,15 @@ from typing import Any
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.fence_known import MAIN, OVERLAY, KnownFences, is_held, near
 from services.vehicle_tracking.domain.fence_lines import Line, find_met, may_meet
 from services.vehicle_tracking.domain.fence_rows import NOWHERE, find_slot
-from services.vehicle_tracking.domain.fence_sides_rows import LATE, LEFT, ON_TIME, SIDE, Columns
+from services.vehicle_tracking.domain.fence_sides_rows import LATE, LEFT, ON_TIME, SIDE, Columns, Fix
 from services.vehicle_tracking.domain.fence_windows import applies
 from services.vehicle_tracking.domain.fences import FenceTrigger
-from services.vehicle_tracking.domain.positions import Int32s, Int64s
+from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
 
 NO_SIDE = 0  # the first row of `sides` is never used
 SIDES_MAX = 200  # of a vehicle, but for those that it is inside of: 13 kB, and each is looked at with each fix
@@ -27,49 +28,60 @@ _MET, _HELD, _DONE, _MARKS = 0, 1, 2, 3  # what a fence's mark says, on top of _
 
 @numba.njit(cache=True, nogil=True)
 def step(
-    start: int,
-    fixes: Columns,
-    pairs: Any,
-    known: KnownFences,
-    heads: Int32s,
-    sides: Any,
-    counts: Int64s,
-    marks: Int64s,
-    met: Int32s,
-    changes: Any,
-    cross_gap_ms: int,
-) -> tuple[int, int, int]:
+    start: int, fixes: Columns, pairs: Any, known: KnownFences, heads: Int32s, sides: Any, counts: Int64s,
+    marks: Int64s, met: Int32s, changes: Any, cross_gap_ms: int,
+) -> tuple[int, int, int]:  # fmt: skip
     """Judge fixes from `start` on while there is room for what may come. Returns the next fix, and how many events and
     turns were written."""
+    # Taking an array out of a tuple counts a reference, as slow as a wait for memory: so it is done here, once.
+    vehicles, times_ms, longitudes, latitudes, speeds, kinds, lates = fixes[:7]
+    before_times_ms, before_longitudes, before_latitudes, received_time_ms = fixes[7:]
+    starts, slots = pairs
+    fences, crossings, tiles = known.rows, known.main_crossings, known.main.tiles
+    windows, layers, reaches_m = known.windows, known.layers, known.reaches_m
+    place_ids, place_slots = known.place_ids, known.place_slots
+    main_edges, overlay_edges, overlaid = known.main_edges, known.overlay_edges, known.overlay.pairs_max > 0
+    events, turns, befores, afters = changes
     used, links, fetched = np.zeros(2, np.int64), np.empty(_AT_ONCE, np.int32), start
-    for fix in range(start, len(fixes.rows)):
-        if fix == fetched:
-            fetched = _fetch(fix, fixes.rows, heads, sides, links)
-        row, mark = fixes.rows[fix], _MARKS * (fix + 1)
-        first, last = pairs.starts[fix], pairs.starts[fix + 1]
+    for index in range(start, len(vehicles)):
+        if index == fetched:
+            fetched = _fetch(index, vehicles, heads, sides, links)
+        row, mark = vehicles[index], _MARKS * (index + 1)
+        first, last = starts[index], starts[index + 1]
         if first == last and heads[row] == NO_SIDE and cross_gap_ms < 0:
             continue
         length = _chain_length(heads[row], sides)
         more = (last - first) + length + len(met)
-        if used[_EVENTS] + more > len(changes.events) or used[_TURNS] + more > len(changes.before):
-            return fix, used[_EVENTS], used[_TURNS]
+        if used[_EVENTS] + more > len(events) or used[_TURNS] + more > len(befores):
+            return index, used[_EVENTS], used[_TURNS]
         if counts[LIVE] + (last - first) > len(sides):
-            return fix, used[_EVENTS], used[_TURNS]
+            return index, used[_EVENTS], used[_TURNS]
+        fix = Fix(
+            index, row, times_ms[index], longitudes[index], latitudes[index], speeds[index], kinds[index],
+            lates[index], received_time_ms,
+        )  # fmt: skip
         for pair in range(first, last):
-            marks[pairs.slots[pair]] = mark + _HELD
-        gap_ms = fixes.times_ms[fix] - fixes.before_times_ms[fix]
-        if 0 <= gap_ms <= cross_gap_ms and fixes.before_times_ms[fix] >= 0:
-            line = _line(fix, fixes)
-            if known.overlay.pairs_max or may_meet(line, known.main.tiles, known.main_crossings):
-                _crosses(fix, line, fixes, known, heads, sides, marks, mark, met, changes, used)
+            marks[slots[pair]] = mark + _HELD
+        before_ms = before_times_ms[index]
+        if before_ms >= 0 and 0 <= fix.time_ms - before_ms <= cross_gap_ms:
+            x1, y1 = np.int64(before_longitudes[index]), np.int64(before_latitudes[index])
+            line = (x1, y1, np.int64(fix.longitude_e7), np.int64(fix.latitude_e7))
+            if overlaid or may_meet(line, tiles, crossings):
+                _crosses(
+                    fix, before_ms, line, known, heads[row], sides, marks, mark, met, events, turns, befores, afters,
+                    used,
+                )  # fmt: skip
         if heads[row] != NO_SIDE:
-            _known_sides(fix, fixes, known, heads, sides, counts, marks, mark, changes, used)
+            _known_sides(
+                fix, fences, windows, place_ids, place_slots, layers, reaches_m, main_edges, overlay_edges, heads,
+                sides, counts, marks, mark, events, turns, befores, afters, used,
+            )  # fmt: skip
         if length > SIDES_MAX:
             _forget(row, heads, sides, counts)
         for pair in range(first, last):
-            if marks[pairs.slots[pair]] == mark + _HELD:
-                _new_side(fix, fixes, known, pairs.slots[pair], heads, sides, counts, changes, used)
-    return len(fixes.rows), used[_EVENTS], used[_TURNS]
+            if marks[slots[pair]] == mark + _HELD:
+                _new_side(fix, fences[slots[pair]], heads, sides, counts, events, turns, befores, afters, used)
+    return len(vehicles), used[_EVENTS], used[_TURNS]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -118,17 +130,18 @@ def _chain_length(side: Any, sides: Any) -> int:
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _known_sides(
-    fix: int, fixes: Columns, known: KnownFences, heads: Int32s, sides: Any, counts: Int64s, marks: Int64s, mark: int,
-    changes: Any, used: Int64s,
+    fix: Fix, fences: Any, windows: Int32s, place_ids: Int64s, place_slots: Int32s, layers: Bytes,
+    reaches_m: NDArray[np.float64], main_edges: Int32s, overlay_edges: Int32s, heads: Int32s, sides: Any,
+    counts: Int64s, marks: Int64s, mark: int, events: Any, turns: Any, befores: Any, afters: Any, used: Int64s,
 ) -> None:  # fmt: skip
     """What a fix changes about the sides that its vehicle has."""
-    previous, at = NO_SIDE, heads[fixes.rows[fix]]
+    previous, at = NO_SIDE, heads[fix.row]
     while at != NO_SIDE:
         side, following = sides[at], sides[at].following
-        slot = find_slot(known.place_ids, known.place_slots, side.fence_id)
-        if slot == NOWHERE or not applies(known.rows[slot], known.windows, fixes.times_ms[fix], fixes.kinds[fix]):
+        slot = find_slot(place_ids, place_slots, side.fence_id)
+        if slot == NOWHERE or not applies(fences[slot], windows, fix.time_ms, fix.kind):
             if side.inside:
-                _leave(fix, fixes, side, changes, used)
+                _leave(fix, side, events, turns, befores, afters, used)
             side.pending = 0
             if slot == NOWHERE:
                 side.raised = 0  # its exit alarm holds for good: there is no next enter
@@ -136,21 +149,31 @@ def _known_sides(
             held = marks[slot] == mark + _HELD
             if held:
                 marks[slot] = mark + _DONE
-            elif side.inside and known.rows[slot].hysteresis_m:
-                held = near(known, slot, fixes.longitudes_e7[fix], fixes.latitudes_e7[fix])
-            _judge(fix, fixes, known.rows[slot], held, side, changes, used)
+            elif side.inside and fences[slot].hysteresis_m:
+                edges = overlay_edges if layers[slot] == OVERLAY else main_edges
+                held = near(fences[slot], reaches_m[slot], edges, fix.longitude_e7, fix.latitude_e7)
+            if _turns(fix, fences[slot].dwell_ms, held, side):
+                _change(fix, fences[slot], held, side, events, turns, befores, afters, used)
         if side.inside or side.pending or side.raised:
             previous = at
         else:
-            _give_back(at, previous, fixes.rows[fix], heads, sides, counts)
+            _give_back(at, previous, fix.row, heads, sides, counts)
         at = following
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
 def _new_side(
-    fix: int, fixes: Columns, known: KnownFences, slot: Any, heads: Int32s, sides: Any, counts: Int64s, changes: Any,
+    fix: Fix,
+    fence: Any,
+    heads: Int32s,
+    sides: Any,
+    counts: Int64s,
+    events: Any,
+    turns: Any,
+    befores: Any,
+    afters: Any,
     used: Int64s,
-) -> None:  # fmt: skip
+) -> None:
     """A vehicle is held by a fence that it was plainly outside of."""
     if counts[FREE] != NO_SIDE:
         at = counts[FREE]
@@ -159,13 +182,14 @@ def _new_side(
         at = counts[USED]
         counts[USED] += 1
     counts[LIVE] += 1
-    side, row = sides[at], fixes.rows[fix]
-    side.fence_id = known.rows[slot].fence_id
+    side = sides[at]
+    side.fence_id = fence.fence_id
     side.side_time_ms = 0
     side.inside, side.pending, side.raised = 0, 0, 0
-    side.following = heads[row]
-    heads[row] = at
-    _judge(fix, fixes, known.rows[slot], True, side, changes, used)
+    side.following = heads[fix.row]
+    heads[fix.row] = at
+    if _turns(fix, fence.dwell_ms, True, side):
+        _change(fix, fence, True, side, events, turns, befores, afters, used)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -193,92 +217,93 @@ def _give_back(at: Any, previous: Any, row: Any, heads: Int32s, sides: Any, coun
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _judge(fix: int, fixes: Columns, fence: Any, held: bool, side: Any, changes: Any, used: Int64s) -> None:
-    """One fix against a fence that applies."""
+def _turns(fix: Fix, dwell_ms: int, held: bool, side: Any) -> bool:
+    """Whether a vehicle changes sides of a fence that applies, now that it has been on the other one long enough."""
     if held == (side.inside != 0):
         side.pending = 0
-        return
+        return False
     if not side.pending:
         side.pending = 1
-        side.pending_time_ms = fixes.times_ms[fix]
-        side.pending_longitude_e7 = fixes.longitudes_e7[fix]
-        side.pending_latitude_e7 = fixes.latitudes_e7[fix]
-        side.pending_speed_01kmh = fixes.speeds_01kmh[fix]
-    if fixes.times_ms[fix] - side.pending_time_ms < fence.dwell_ms:
-        return
-    changes.before[used[_TURNS]] = side
+        side.pending_time_ms = fix.time_ms
+        side.pending_longitude_e7 = fix.longitude_e7
+        side.pending_latitude_e7 = fix.latitude_e7
+        side.pending_speed_01kmh = fix.speed_01kmh
+    return bool(fix.time_ms - side.pending_time_ms >= dwell_ms)
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _change(
+    fix: Fix, fence: Any, held: bool, side: Any, events: Any, turns: Any, befores: Any, afters: Any, used: Int64s
+) -> None:
+    befores[used[_TURNS]] = side
     side.inside, side.pending = 1 if held else 0, 0
     side.side_time_ms = side.pending_time_ms
     side.side_longitude_e7 = side.pending_longitude_e7
     side.side_latitude_e7 = side.pending_latitude_e7
     side.side_speed_01kmh = side.pending_speed_01kmh
-    _turn(fix, fixes, fence, _ENTER if held else _EXIT, side, changes, used)
+    _turn(fix, fence, _ENTER if held else _EXIT, side, events, turns, befores, afters, used)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _turn(fix: int, fixes: Columns, fence: Any, kind: int, side: Any, changes: Any, used: Int64s) -> None:
+def _turn(
+    fix: Fix, fence: Any, kind: int, side: Any, events: Any, turns: Any, befores: Any, afters: Any, used: Int64s
+) -> None:
     """Note an event, and the alarms that it raises and clears."""
     side.raised = 0
     if fence.trigger_bits >> kind & 1:
-        side.raised = LATE if fixes.lates[fix] else ON_TIME
+        side.raised = LATE if fix.late else ON_TIME
     side.level = fence.level
-    side.create_time_ms = fixes.received_time_ms
-    _note(fix, kind, side, changes, used)
+    side.create_time_ms = fix.received_time_ms
+    _note(fix.number, kind, side, events, turns, befores, afters, used)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _leave(fix: int, fixes: Columns, side: Any, changes: Any, used: Int64s) -> None:
+def _leave(fix: Fix, side: Any, events: Any, turns: Any, befores: Any, afters: Any, used: Int64s) -> None:
     """A fence that does not apply is one that the vehicle is outside of, without an exit."""
-    changes.before[used[_TURNS]] = side
+    befores[used[_TURNS]] = side
     side.inside, side.raised = 0, 0
-    side.side_time_ms = fixes.times_ms[fix]
-    side.side_longitude_e7 = fixes.longitudes_e7[fix]
-    side.side_latitude_e7 = fixes.latitudes_e7[fix]
-    side.side_speed_01kmh = fixes.speeds_01kmh[fix]
-    _note(fix, LEFT, side, changes, used)
+    side.side_time_ms = fix.time_ms
+    side.side_longitude_e7 = fix.longitude_e7
+    side.side_latitude_e7 = fix.latitude_e7
+    side.side_speed_01kmh = fix.speed_01kmh
+    _note(fix.number, LEFT, side, events, turns, befores, afters, used)
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _note(fix: int, kind: int, side: Any, changes: Any, used: Int64s) -> None:
+def _note(index: int, kind: int, side: Any, events: Any, turns: Any, befores: Any, afters: Any, used: Int64s) -> None:
     """Write an event; where an alarm begins or ends, also the side after it: the one before stands there already."""
-    event, turn = changes.events[used[_EVENTS]], used[_TURNS]
-    event.fix, event.kind, event.fence_id, event.time_ms = fix, kind, side.fence_id, side.side_time_ms
+    event, turn = events[used[_EVENTS]], used[_TURNS]
+    event.fix, event.kind, event.fence_id, event.time_ms = index, kind, side.fence_id, side.side_time_ms
     used[_EVENTS] += 1
-    if side.raised or changes.before[turn].raised:
-        changes.after[turn] = side
-        changes.turns[turn] = event
+    if side.raised or befores[turn].raised:
+        afters[turn] = side
+        turns[turn] = event
         used[_TURNS] += 1
-
-
-@numba.njit(cache=True, nogil=True, inline="always")
-def _line(fix: int, fixes: Columns) -> Line:
-    """From the fix before to this one."""
-    x1, y1 = np.int64(fixes.before_longitudes_e7[fix]), np.int64(fixes.before_latitudes_e7[fix])
-    return x1, y1, np.int64(fixes.longitudes_e7[fix]), np.int64(fixes.latitudes_e7[fix])
 
 
 @numba.njit(cache=True, nogil=True)
 def _crosses(
-    fix: int, line: Line, fixes: Columns, known: KnownFences, heads: Int32s, sides: Any, marks: Int64s, mark: int,
-    met: Int32s, changes: Any, used: Int64s,
+    fix: Fix, before_ms: int, line: Line, known: KnownFences, head: Any, sides: Any, marks: Int64s, mark: int,
+    met: Int32s, events: Any, turns: Any, befores: Any, afters: Any,
+    used: Int64s,
 ) -> None:  # fmt: skip
-    """Note the fences that a vehicle went through between two fixes outside."""
+    """Note the fences that a vehicle went through between two fixes outside. `head`: the first side of the vehicle."""
     found = find_met(line, MAIN, known, marks, mark + _MET, met, 0)
     if known.overlay.pairs_max:
         found = find_met(line, OVERLAY, known, marks, mark + _MET, met, found)
     for index in range(found):
-        fence, kind = known.rows[met[index]], fixes.kinds[fix]
+        fence = known.rows[met[index]]
         if (
-            applies(fence, known.windows, fixes.times_ms[fix], kind)
-            and applies(fence, known.windows, fixes.before_times_ms[fix], kind)
-            and _is_plainly_outside(fence.fence_id, heads[fixes.rows[fix]], sides)
+            applies(fence, known.windows, fix.time_ms, fix.kind)
+            and applies(fence, known.windows, before_ms, fix.kind)
+            and _is_plainly_outside(fence.fence_id, head, sides)
             and not is_held(known, met[index], line[0], line[1])
         ):
-            side = changes.after[used[_TURNS]]
+            side = afters[used[_TURNS]]
             side.fence_id, side.inside, side.pending, side.following = fence.fence_id, 0, 0, NO_SIDE
-            side.side_time_ms = fixes.times_ms[fix]
-            changes.before[used[_TURNS]].raised = 0
-            _turn(fix, fixes, fence, _CROSS, side, changes, used)
+            side.side_time_ms = fix.time_ms
+            befores[used[_TURNS]].raised = 0
+            _turn(fix, fence, _CROSS, side, events, turns, befores, afters, used)
 
 
 @numba.njit(cache=True, nogil=True)

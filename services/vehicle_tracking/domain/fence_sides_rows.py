@@ -50,3 +50,17 @@ class Columns(NamedTuple):
     before_longitudes_e7: Int32s
     before_latitudes_e7: Int32s
     received_time_ms: int
+
+
+class Fix(NamedTuple):
+    """One of those fixes. `number`: which."""
+
+    number: int
+    row: int
+    time_ms: int
+    longitude_e7: int
+    latitude_e7: int
+    speed_01kmh: int
+    kind: int
+    late: bool
+    received_time_ms: int

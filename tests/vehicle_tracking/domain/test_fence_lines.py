@@ -105,7 +105,8 @@ def test_near_is_out_by_no_more_than_the_hysteresis_in_both_indexes() -> None:
         fix, slot = Fix(1, 1, 0, x, y), both.fence_ids.tolist().index(fence_id)
         assert is_held(both.for_kernels(), slot, x, y) == held(shapes[fence_id], fix)
         if not held(shapes[fence_id], fix):
-            assert near(both.for_kernels(), slot, x, y) == (out_m(shapes[fence_id], fix) <= 50)
+            edges = both.edges[both.layers[slot]]
+            assert near(both.rows[slot], both.reaches_m[slot], edges, x, y) == (out_m(shapes[fence_id], fix) <= 50)
 
 
 def test_points_are_held_in_whole_tiles_and_outside_of_all_fences_nothing_is() -> None:
