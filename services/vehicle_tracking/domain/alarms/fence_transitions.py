@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePosition
 from services.vehicle_tracking.domain.alarms.rule import Context, Fixes, Outcome, Rule
 from services.vehicle_tracking.domain.fence_sides import Changes, Sides, changes, loaded, saved
-from services.vehicle_tracking.domain.fence_sides_rows import LATE, LEFT, Columns
+from services.vehicle_tracking.domain.fence_sides_rows import LATE, LEFT, SIDE, Columns
 from services.vehicle_tracking.domain.fences import AlarmLevel, FenceTrigger
 from services.vehicle_tracking.domain.judgement import Transitions
 
-NAMES = {
+NAMES: dict[int, str] = {
     FenceTrigger.ENTER: "fence_enter",
     FenceTrigger.EXIT: "fence_exit",
     FenceTrigger.CROSS: "fence_cross",
@@ -23,6 +21,9 @@ _CLEARED = {  # whose alarm an event ends
     FenceTrigger.ENTER: FenceTrigger.EXIT,
     FenceTrigger.EXIT: FenceTrigger.ENTER,
 }
+_CROSS = int(FenceTrigger.CROSS)
+_LEVELS = {int(level): level for level in AlarmLevel}  # faster than asking the enumeration
+_SIDE_TIME_MS, _RAISED = ((SIDE.names or ()).index(name) for name in ("side_time_ms", "raised"))
 
 
 def step(state: Sides, fixes: Fixes, context: Context) -> Outcome:
@@ -73,18 +74,17 @@ def _transitions(found: Changes, fixes: Fixes, context: Context) -> Transitions:
 def _alarms(found: Changes, fixes: Fixes, context: Context) -> list[Alarm]:
     alarms = []
     order = np.lexsort((found.turns["fence_id"], found.turns["fix"]))  # however the index orders fences
-    for event, before, after in zip(found.turns[order], found.before[order], found.after[order], strict=True):
-        fix, kind = int(event["fix"]), int(event["kind"])
+    turned = (rows[order].tolist() for rows in (found.turns, found.before, found.after))  # faster than row by row
+    for (fix, kind, *_), before, after in zip(*turned, strict=True):
         vehicle_id = context.vehicle_id(fixes.rows[fix])
-        if kind == FenceTrigger.CROSS:
+        if kind == _CROSS:
             evidence = (*fixes.evidence_before(fix), fixes.evidence(fix))
-            alarms.append(_alarm(kind, vehicle_id, after, evidence, clear_time_ms=int(after["side_time_ms"])))
+            alarms.append(_alarm(kind, vehicle_id, after, evidence, clear_time_ms=after[_SIDE_TIME_MS]))
             continue
-        if before["raised"]:
+        if before[_RAISED]:
             evidence = (_evidence(before), _evidence(after))
-            cleared = _CLEARED[kind]
-            alarms.append(_alarm(cleared, vehicle_id, before, evidence, clear_time_ms=int(after["side_time_ms"])))
-        if after["raised"]:
+            alarms.append(_alarm(_CLEARED[kind], vehicle_id, before, evidence, clear_time_ms=after[_SIDE_TIME_MS]))
+        if after[_RAISED]:
             first, now = _evidence(after), fixes.evidence(fix)
             alarms.append(_alarm(kind, vehicle_id, after, (first, now) if now != first else (first,)))
     return alarms
@@ -93,24 +93,25 @@ def _alarms(found: Changes, fixes: Fixes, context: Context) -> list[Alarm]:
 def _alarm(
     kind: int,
     vehicle_id: int,
-    side: Any,
+    side: tuple[int, ...],
     evidence: tuple[EvidencePosition, ...],
     *,
     clear_time_ms: int | None = None,
 ) -> Alarm:
+    fence_id, raise_time_ms, _, create_time_ms, *_, raised, level = side
     return Alarm(
-        rule=NAMES[FenceTrigger(kind)],
+        rule=NAMES[kind],
         vehicle_id=vehicle_id,
-        raise_time_ms=int(side["side_time_ms"]),
-        level=AlarmLevel(int(side["level"])),
-        fence_id=int(side["fence_id"]),
+        raise_time_ms=raise_time_ms,
+        level=_LEVELS[level],
+        fence_id=fence_id,
         clear_time_ms=clear_time_ms,
         evidence=evidence,
-        late=int(side["raised"]) == LATE,
-        create_time_ms=int(side["create_time_ms"]),
+        late=raised == LATE,
+        create_time_ms=create_time_ms,
     )
 
 
-def _evidence(side: Any) -> EvidencePosition:
-    place = ("side_time_ms", "side_longitude_e7", "side_latitude_e7", "side_speed_01kmh")
-    return EvidencePosition(*(int(side[name]) for name in place))
+def _evidence(side: tuple[int, ...]) -> EvidencePosition:
+    _, time_ms, _, _, longitude_e7, latitude_e7, speed_01kmh, *_ = side
+    return EvidencePosition(time_ms, longitude_e7, latitude_e7, speed_01kmh)
