@@ -48,6 +48,7 @@ def find_pairs(
     Returns the next point and words used; starts[i] is where the slots of point i begin."""
     tiles, cells, records, pairs_max = index
     found, wholes = np.empty(_AT_ONCE, np.int32), np.empty(_AT_ONCE, np.int32)
+    heads = np.empty(_AT_ONCE, np.int32)  # nobody needs them: they bring the records near
     count = len(longitudes_e7)
     while start < count:
         some = min(_AT_ONCE, count - start)
@@ -59,6 +60,8 @@ def find_pairs(
             cell = (y >> CELL_BITS & _CELL_MASK) << TILE_CELL_BITS | x >> CELL_BITS & _CELL_MASK
             found[k] = cells[np.int64(tiles[tile, 0]) << TABLE_BITS | cell]
             wholes[k] = tiles[tile, 1]
+        for k in range(some):
+            heads[k] = records[found[k]]
         for k in range(some):
             starts[start + k] = used
             if wholes[k] != EMPTY:
