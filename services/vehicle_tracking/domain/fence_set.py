@@ -7,7 +7,7 @@ overlay, and hide what the main index says of them. So a change takes millisecon
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numba
@@ -49,6 +49,13 @@ class FenceSet:
     edges: tuple[Int32s, Int32s]
     indexes: tuple[Index, Index]
     crossings: tuple[Bytes, Bytes]
+    _known: KnownFences = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        crossed = np.where(_crossed(self.rows), self.layers, np.uint8(REMOVED))
+        columns = (self.rows, self.layers, crossed, self.reaches_m, self.windows)
+        known = KnownFences(*columns, *self.places, *self.edges, *self.indexes, *self.crossings)
+        object.__setattr__(self, "_known", known)  # asked for with every step
 
     def __len__(self) -> int:
         return int((self.layers != REMOVED).sum())
@@ -82,9 +89,7 @@ class FenceSet:
 
     def for_kernels(self) -> KnownFences:
         """All that kernels read."""
-        crossed = np.where(_crossed(self.rows), self.layers, np.uint8(REMOVED))
-        columns = (self.rows, self.layers, crossed, self.reaches_m, self.windows)
-        return KnownFences(*columns, *self.places, *self.edges, *self.indexes, *self.crossings)
+        return self._known
 
     def containing(self, longitudes_e7: Int32s, latitudes_e7: Int32s) -> Pairs:
         """The fences that hold each point, edge included, whether they are in force or not. (n,) each."""
