@@ -9,7 +9,7 @@ from typing import Any
 import redis as redis_py
 import redis.asyncio as redis_async
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -24,6 +24,7 @@ CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 10.0
 CONNECTIONS_MAX = 64
 LIVENESS_CHECK_S = 15  # a connection idle for longer is pinged before use
+PING_S_MAX = 2.0  # whoever asks whether Redis is there asks again soon
 
 _RETRIED = (RedisConnectionError, RedisTimeoutError)
 
@@ -52,6 +53,13 @@ def connect_async(url: str) -> redis_async.Redis:
         max_connections=CONNECTIONS_MAX,
         health_check_interval=LIVENESS_CHECK_S,
     )
+
+
+def ping(url: str) -> None:
+    """Raise Unavailable when Redis does not take a connection and answer on it at the first attempt."""
+    limits = {"socket_connect_timeout": PING_S_MAX, "socket_timeout": PING_S_MAX}
+    with unavailable_when_away(), redis_py.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **limits) as client:
+        client.ping()
 
 
 def send_packed(client: redis_py.Redis, packed: bytes, *, reply_count: int) -> list[Any]:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 
 import uvloop
@@ -17,16 +17,17 @@ from common.infra import diagnostics
 from common.infra.archive import Archive, open_archive
 from common.infra.event_logs import open_log
 from common.infra.grpc import serve
-from common.infra.health_http import serve_health
+from common.infra.health_checks import PromptCheck
+from common.infra.health_http import Check, serve_health
 from common.infra.log import Consumer, EventLog, GroupCallbacks
 from common.infra.postgres import open_pool
-from common.infra.redis import connect, connect_async
+from common.infra.redis import connect, connect_async, ping
 from common.infra.servers import postgres_url, redis_url
 from common.infra.settings import load
 from services.vehicle_tracking.adapters.access_letters import RefusedFrames
 from services.vehicle_tracking.adapters.access_server import serve_access
 from services.vehicle_tracking.adapters.alarms import AlarmOutlet, AlarmStore
-from services.vehicle_tracking.adapters.changes import Pool, read
+from services.vehicle_tracking.adapters.changes import Pool, check_answers
 from services.vehicle_tracking.adapters.checkpoints import Checkpoints
 from services.vehicle_tracking.adapters.dead_letters import DeadLetters
 from services.vehicle_tracking.adapters.fence_changes import Register, RuleSource, Watch
@@ -43,6 +44,7 @@ from services.vehicle_tracking.server import api_services
 from services.vehicle_tracking.server.ingest import IngestServer, ingest_service
 from services.vehicle_tracking.settings import TrackingSettings
 
+SERVERS = ("postgres", "event log", "redis")
 RETRY_S = 0.5  # between attempts to reach a log that is away
 
 log = diagnostics.logger(__name__)
@@ -68,17 +70,20 @@ class _Parts:
         self.archive: Archive = open_archive(settings)
         self._settings, self._stack = settings, stack
 
-    def serve_health(self, ready: threading.Event) -> None:
-        """Answer probes: ready once `ready` is set and PostgreSQL answers."""
+    def serve_health(self, ready: threading.Event, servers: Sequence[str] = SERVERS) -> None:
+        """Answer probes: ready once `ready` is set and each of the `servers` answers."""
+        questions: dict[str, Check] = {
+            "postgres": lambda: check_answers(self.pool),
+            "event log": self.log.ping,
+            "redis": lambda: ping(self.redis_url),
+        }
 
         def started() -> None:
             if not ready.is_set():
                 raise Unavailable("STARTING", "the role is starting")
 
-        def postgres() -> None:
-            read(self.pool, "SELECT 1")
-
-        self._stack.callback(serve_health(self._settings, ready={"role": started, "postgres": postgres}).close)
+        checks: dict[str, Check] = {"role": started, **{name: PromptCheck(questions[name]) for name in servers}}
+        self._stack.callback(serve_health(self._settings, ready=checks).close)
 
 
 def _run_api(settings: TrackingSettings, stack: ExitStack) -> None:
@@ -169,7 +174,7 @@ def _run_loop(work: Coroutine[None, None, None]) -> None:
 def _run_access(settings: TrackingSettings, stack: ExitStack) -> None:
     """Takes positions of terminals on TCP and of programs on gRPC."""
     parts, ready = _Parts(settings, stack), threading.Event()
-    parts.serve_health(ready)
+    parts.serve_health(ready, ("postgres", "event log"))
     register = Register(parts.pool)
     watch = Watch(register.look, interval_ms=settings.changes_poll_ms, name="register-changes")
     watch.start()

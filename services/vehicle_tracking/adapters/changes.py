@@ -101,6 +101,11 @@ def read(pool: Pool, query: str, *values: object) -> list[TupleRow]:
         return connection.execute(query.encode(), values).fetchall()
 
 
+def check_answers(pool: Pool) -> None:
+    """Raise Unavailable when PostgreSQL does not answer."""
+    read(pool, "SELECT 1")
+
+
 def check_etag(kind: str, identity: object, *, given: str, current: str) -> None:
     """Raise Stale when an edit was made on an older version."""
     if given != current:

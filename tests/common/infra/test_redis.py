@@ -40,6 +40,12 @@ def test_a_server_that_is_away_is_said_to_be_unavailable(free_port: int, monkeyp
     client.close()
 
 
+def test_a_ping_says_at_once_whether_it_is_there(redis_url: str, free_port: int) -> None:
+    live.ping(redis_url)
+    with pytest.raises(Unavailable, match="Redis does not answer"):
+        live.ping(f"redis://127.0.0.1:{free_port}/0")
+
+
 def test_a_lost_connection_is_made_again(redis_url: str) -> None:
     client, other = live.connect(redis_url), live.connect(redis_url)
     assert live.send_packed(client, packed(b"PING"), reply_count=1) == [b"PONG"]
