@@ -38,7 +38,7 @@ RECOVERY_S = 20.0  # after an outage a role may end and be started again by its 
 SETTINGS = {  # small files, frequent checkpoints, early silence: more for a crash to break
     "XIANGTONG_CHECKPOINT_INTERVAL_S": "2",
     "XIANGTONG_CHECKPOINT_POSITIONS_MAX": "500",
-    "XIANGTONG_OFFLINE_MOVING_S": "20",
+    "XIANGTONG_OFFLINE_MOVING_S": "10",
 }
 
 
