@@ -49,11 +49,12 @@ def stop_servers(settings: InfraSettings) -> None:
 
 
 def restart_servers(settings: InfraSettings) -> list[str]:
-    """Start those embedded servers that have died; which they were. Raises Unavailable when one does not start."""
+    """Start those embedded servers that have died, not those that are slow; which they were. Raises Unavailable when
+    one does not start."""
     found: list[tuple[str, EmbeddedPostgres | EmbeddedRedis]] = []
     found += [("PostgreSQL", EmbeddedPostgres(settings.data))] if settings.postgres is None else []
     found += [("Redis", EmbeddedRedis(settings.data))] if settings.redis is None else []
-    dead = [(name, server) for name, server in found if not server.answers()]
+    dead = [(name, server) for name, server in found if not server.runs()]
     for _, server in dead:
         with _alone(settings.data):
             server.start()

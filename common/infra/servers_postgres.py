@@ -86,6 +86,14 @@ class EmbeddedPostgres:
         """Whether it runs and has its database."""
         return self._answers(DATABASE)
 
+    def runs(self) -> bool:
+        """Whether its process is there, answering or not: a second one beside it would be refused."""
+        pid = self.pid
+        try:
+            return pid is not None and any(str(self._folder) in word for word in psutil.Process(pid).cmdline())
+        except psutil.NoSuchProcess:
+            return False
+
     def stop(self) -> None:
         """Stop it in good order; nothing happens when it does not run."""
         if (self._folder / "postmaster.pid").exists():
@@ -141,14 +149,7 @@ class EmbeddedPostgres:
 
     def _forget_dead_server(self) -> None:
         """Remove the file that a killed server left behind, when its number now belongs to another program."""
-        pid = self.pid
-        if pid is None:
-            return
-        try:
-            alive = any(str(self._folder) in word for word in psutil.Process(pid).cmdline())
-        except psutil.NoSuchProcess:
-            alive = False
-        if not alive:
+        if self.pid is not None and not self.runs():
             (self._folder / "postmaster.pid").unlink(missing_ok=True)
 
     def _run(self, program: str, *words: str) -> subprocess.CompletedProcess[bytes]:

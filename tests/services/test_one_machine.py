@@ -15,9 +15,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from bench.stack import free_ports
 from common.infra.servers_postgres import EmbeddedPostgres
+from common.infra.servers_redis import EmbeddedRedis
 from services.gateway.settings import GatewaySettings
 from services.one_machine import address
 
@@ -108,6 +110,9 @@ def test_one_command_runs_everything_restarts_what_dies_and_stops_cleanly(runnin
     assert postgres_pid is not None
     os.kill(postgres_pid, signal.SIGKILL)
     running.wait_for(lambda: running.said("PostgreSQL had stopped; it was started again"))
+    with redis.Redis.from_url(EmbeddedRedis(tmp_path).url) as client:
+        os.kill(client.info("server")["process_id"], signal.SIGKILL)
+    running.wait_for(lambda: running.said("Redis had stopped; it was started again"))
     assert running.stop() == 0
     assert running.lines[-1] == "stopped"
     assert [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []

@@ -19,6 +19,7 @@ import redis
 from common.errors import Unavailable
 from common.infra.servers import postgres_url, redis_url, restart_servers, stop_servers
 from common.infra.servers_postgres import EmbeddedPostgres
+from common.infra.servers_redis import EmbeddedRedis
 from common.infra.settings import InfraSettings
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.services("postgres", "redis")]
@@ -42,6 +43,13 @@ def eventually(claim: Callable[[], bool], *, seconds: float = 10.0) -> bool:
     while not claim() and time.monotonic() < deadline:
         time.sleep(0.02)
     return claim()
+
+
+def server_pids(settings: InfraSettings) -> list[int]:
+    postgres_pid = EmbeddedPostgres(settings.data).pid
+    assert postgres_pid is not None
+    with redis.Redis.from_url(redis_url(settings)) as client:
+        return [postgres_pid, int(client.info("server")["process_id"])]
 
 
 def test_roles_that_start_at_once_share_one_durable_postgresql(settings: InfraSettings) -> None:
@@ -98,12 +106,26 @@ def test_redis_comes_back_after_it_was_killed(settings: InfraSettings) -> None:
 def test_whoever_keeps_house_starts_again_what_has_died_and_hears_what_it_was(settings: InfraSettings) -> None:
     postgres_url(settings), redis_url(settings)
     assert restart_servers(settings) == []
-    server_pid = EmbeddedPostgres(settings.data).pid
-    assert server_pid is not None
-    os.kill(server_pid, signal.SIGKILL)
-    assert eventually(lambda: not EmbeddedPostgres(settings.data).answers())
-    assert restart_servers(settings) == ["PostgreSQL"]
+    for pid in server_pids(settings):
+        os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: not EmbeddedPostgres(settings.data).runs() and not EmbeddedRedis(settings.data).runs())
+    assert restart_servers(settings) == ["PostgreSQL", "Redis"]
     assert answer(postgres_url(settings), "SELECT 1") == 1
+    with redis.Redis.from_url(redis_url(settings)) as client:
+        assert client.ping()
+
+
+def test_servers_that_are_only_slow_get_no_second_one_beside_them(settings: InfraSettings) -> None:
+    postgres_url(settings), redis_url(settings)
+    pids = server_pids(settings)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        assert restart_servers(settings) == []
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert server_pids(settings) == pids
 
 
 def test_stopping_ends_the_processes_and_may_be_repeated(settings: InfraSettings) -> None:
