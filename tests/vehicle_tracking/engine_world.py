@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from common.clock import ManualClock
-from common.errors import NotAllowedNow, Unavailable
+from common.errors import NotAllowedNow, NotFound, Unavailable
 from common.infra.log import GroupCallbacks, NewRecord, Record, TopicPartition
 from services.vehicle_tracking.convert.positions import encode
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
@@ -35,7 +35,7 @@ class Crash(BaseException):
 
 @dataclass(frozen=True)
 class Claimed:
-    state: bytes | None
+    path: str
     next_offset: int
     epoch: int
 
@@ -102,6 +102,7 @@ class World:
     published: list[bytes] = field(default_factory=list)
     files: dict[tuple[TopicPartition, int], Part] = field(default_factory=dict)
     saved: dict[TopicPartition, Claimed] = field(default_factory=dict)
+    states: dict[str, bytes] = field(default_factory=dict)
     buried: list[tuple[int, str]] = field(default_factory=list)
     latest: dict[int, int] = field(default_factory=dict)
     effects: list[str] = field(default_factory=list)
@@ -183,17 +184,25 @@ class World:
 
     def claim(self, place: TopicPartition, *, oldest_offset: int) -> Claimed:
         self.effect("claim")
-        before = self.saved.get(place, Claimed(None, oldest_offset, 0))
+        before = self.saved.get(place, Claimed("", oldest_offset, 0))
         self.saved[place] = replace(before, epoch=before.epoch + 1)
         for key in [key for key in self.files if key[0] == place and key[1] >= before.next_offset]:
             del self.files[key]
         return self.saved[place]
 
+    def load(self, path: str) -> bytes:
+        self.effect("load")
+        if path not in self.states:
+            raise NotFound("file", path)
+        return self.states[path]
+
     def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
         self.effect("checkpoint")
         if self.saved[place].epoch != epoch:
             raise NotAllowedNow("PARTITION_LOST", "another owner")
-        self.saved[place] = Claimed(state, next_offset, epoch)
+        path = f"{place.partition}/{next_offset}-{epoch}"
+        self.states[path] = state
+        self.saved[place] = Claimed(path, next_offset, epoch)
         self.effect("checkpointed")
 
     def bury(self, records: Sequence[tuple[Record, str]]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from common.infra.archive import Archive
 from common.infra.log import TopicPartition
@@ -10,13 +12,15 @@ from common.metrics import metrics, timed
 from services.vehicle_tracking.adapters.changes import Change, Pool, connected, read
 from services.vehicle_tracking.adapters.track_files import lock_owner, path_of
 
+CHECKSUM_BYTES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What a new owner of a partition begins with. `state`: None for a partition that never had a checkpoint.
-    `next_offset`: the first record that the state does not cover. `epoch`: proves the ownership."""
+    """What a new owner of a partition begins with. `path`: of the file with its state, empty for a partition that
+    never had a checkpoint. `next_offset`: the first record that it does not cover. `epoch`: proves the ownership."""
 
-    state: bytes | None
+    path: str
     next_offset: int
     epoch: int
 
@@ -47,11 +51,20 @@ class Checkpoints:
         end_offset = max((end for _, end in removed), default=next_offset)
         for file in (*(file for file, _ in removed), path_of(place, end_offset, epoch - 1)):  # the last: not noted yet
             self._archive.delete(file)
-        return Checkpoint(self._archive.read(path) if path else None, next_offset, epoch)
+        return Checkpoint(path, next_offset, epoch)
+
+    def load(self, path: str) -> bytes:
+        """The state in the file of a checkpoint. Raises NotFound, and ValueError when it is damaged."""
+        content = self._archive.read(path)
+        state, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
+        if checksum != _checksum(state):
+            raise ValueError(f"{path} is damaged: its checksum does not fit")
+        return state
 
     def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
-        """Store a state that covers every record before `next_offset`. Raises NotAllowedNow when the partition has
-        another owner by now."""
+        """Store a state that covers every record before `next_offset`. The file before it stays until the next save,
+        for copies of the archive that are made meanwhile. Raises NotAllowedNow when the partition has another owner
+        by now."""
         with timed(metrics.checkpoint_seconds):
             self._save(place, state, next_offset=next_offset, epoch=epoch)
         metrics.checkpoints.inc()
@@ -62,8 +75,9 @@ class Checkpoints:
         return int(rows[0][0]) if rows else None
 
     def _save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
-        path = f"checkpoints/{place.topic}/partition={place.partition:04d}/{next_offset:020d}-{epoch}.state"
-        self._archive.write(path, state)
+        folder = f"checkpoints/{place.topic}/partition={place.partition:04d}"
+        path = f"{folder}/{next_offset:020d}-{epoch}.state"
+        self._archive.write(path, state + _checksum(state))
         with connected(self._pool) as connection, connection.transaction():
             writing = Change(connection, "engine")
             lock_owner(writing, place, epoch)
@@ -74,4 +88,16 @@ class Checkpoints:
                 next_offset, path, *place,
             )  # fmt: skip
         if before not in ("", path):
-            self._archive.delete(before)
+            for file in self._archive.list(folder):
+                if _age(file) < _age(before):
+                    self._archive.delete(file)
+
+
+def _checksum(state: bytes) -> bytes:
+    return zlib.crc32(state).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def _age(path: str) -> tuple[int, int]:
+    """Next offset and epoch. Both only grow, so nothing of a newer owner is ever older than what this one noted."""
+    next_offset, epoch = PurePosixPath(path).stem.split("-")
+    return int(next_offset), int(epoch)

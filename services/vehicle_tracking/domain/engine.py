@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.errors import NotAllowedNow
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.rule import Context, Fixes, Rule
 from services.vehicle_tracking.domain.alarms.rules import RULES
@@ -86,11 +87,12 @@ def saved(state: EngineState, known: Known, *, rules: Sequence[Rule] = RULES) ->
 
 def loaded(wire: bytes, known: Known, *, rules: Sequence[Rule] = RULES) -> EngineState:
     """A state as saved; a rule that was not there then starts anew, one that is no more is left out. Raises ValueError
-    for bytes of another version or another count of partitions."""
+    for bytes of another version, NotAllowedNow for another count of partitions: it is the setting that is wrong."""
     head, latest, *parts = unpacked("ENGN", VERSION, wire)
     partition, partition_count = _HEAD.unpack(head)
     if partition_count != known.partition_count:
-        raise ValueError(f"the state is of {partition_count} partitions, there are {known.partition_count}")
+        message = f"the state is of {partition_count} partitions, there are {known.partition_count}"
+        raise NotAllowedNow("PARTITION_COUNT", message)
     state = start(partition, rules=rules)
     state.latest = table_of(LATEST, latest)
     state.row_count = len(state.latest)

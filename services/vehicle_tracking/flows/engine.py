@@ -9,14 +9,14 @@ from functools import partial
 from typing import Any
 
 from common.clock import Clock
-from common.errors import DomainError, Unavailable
+from common.errors import DomainError, NotFound, Unavailable
 from common.infra import diagnostics
 from common.infra.log import Consumer, Record, TopicPartition
 from common.metrics import metrics
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.topics import ENGINE_GROUP
 from services.vehicle_tracking.flows.poison import PoisonError, PoisonWatch, positions_of
-from services.vehicle_tracking.flows.ports import EngineSettings, Part, Rules, Stores
+from services.vehicle_tracking.flows.ports import Claim, EngineSettings, Part, Rules, Stores
 from services.vehicle_tracking.flows.writer import RETRY_S_MAX, RETRY_S_MIN, Writer
 
 TICK_S = 1.0
@@ -113,18 +113,35 @@ class Engine:
         _, end_offset = self._writer.insist(partial(self._stores.bounds, place))  # after the claim: the log grows
         if claim.next_offset > end_offset:
             raise LogReplacedError(place, claim.next_offset, end_offset)
-        state, live = unpacked(claim.state)
-        self._stores.live.start(place.partition, live)
         share = (place.partition + 1) / self._settings.partition_count  # not all partitions at the same moment
         self._owned[place] = _Owned(
             place,
             claim.epoch,
-            self._rules.start(place.partition, state),
+            self._remembered(place, claim),
             Part(place, claim.epoch, claim.next_offset, claim.next_offset),
             self._clock.monotonic_s() + self._settings.checkpoint_interval_s * share,
         )
         log.info("partition taken", partition=place.partition, offset=claim.next_offset, epoch=claim.epoch)
         return claim.next_offset
+
+    def _remembered(self, place: TopicPartition, claim: Claim) -> Any:
+        """The state of a checkpoint. A file that cannot be used must not stop the partition for good."""
+        try:
+            body = self._writer.insist(partial(self._stores.checkpoints.load, claim.path)) if claim.path else None
+            saved, live = unpacked(body)
+            state = self._rules.start(place.partition, saved)
+            self._stores.live.start(place.partition, live)
+        except (NotFound, ValueError) as error:
+            log.error(
+                "checkpoint cannot be used; no position is lost, but nothing is remembered of the partition: alarms"
+                " that are open stay open until people acknowledge them, and rules may raise again",
+                partition=place.partition,
+                offset=claim.next_offset,
+                error=str(error),
+            )
+            self._stores.live.start(place.partition, b"")
+            return self._rules.start(place.partition, None)
+        return state
 
     def _release(self, owned: _Owned) -> None:
         if self._untold or self._unburied:
@@ -293,9 +310,11 @@ def packed(state: bytes, live: bytes) -> bytes:
 
 
 def unpacked(body: bytes | None) -> tuple[bytes | None, bytes]:
-    """The engine's state and the latest positions in a checkpoint; None and nothing where there is none."""
+    """The engine's state and the latest positions in a checkpoint; None and nothing where there is none. Raises
+    ValueError when it is cut off."""
     if body is None:
         return None, b""
     end = 8 + int.from_bytes(body[:8], "little")
-    assert len(body) >= end, "a checkpoint is stored whole or not at all"
+    if len(body) < end:
+        raise ValueError("the checkpoint is cut off")
     return body[8:end], body[end:]

@@ -93,8 +93,8 @@ class Claim(Protocol):
     """What a new owner of a partition begins with."""
 
     @property
-    def state(self) -> bytes | None:
-        """As saved; None for a partition that never had a checkpoint."""
+    def path(self) -> str:
+        """Of the state as saved; empty for a partition that never had a checkpoint."""
 
     @property
     def next_offset(self) -> int:
@@ -110,6 +110,9 @@ class Checkpoints(Protocol):
 
     def claim(self, place: TopicPartition, *, oldest_offset: int) -> Claim:
         """Become the owner. Raises Unavailable."""
+
+    def load(self, path: str) -> bytes:
+        """The state as saved. Raises NotFound, ValueError when it is damaged, Unavailable."""
 
     def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
         """Store a state. Raises NotAllowedNow without the ownership, Unavailable."""

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.errors import NotAllowedNow
 from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.offline import OFFLINE
@@ -138,7 +139,7 @@ def test_a_rule_that_was_not_there_starts_anew_and_one_that_is_no_more_is_left_o
 def test_a_state_of_another_count_of_partitions_or_version_is_refused() -> None:
     run = Run()
     wire = engine.saved(run.state, run.known)
-    with pytest.raises(ValueError, match="1 partitions, there are 2"):
+    with pytest.raises(NotAllowedNow, match="1 partitions, there are 2"):
         engine.loaded(wire, replace(run.known, partition_count=2))
     with pytest.raises(ValueError, match="version"):
         engine.loaded(b"ENGN" + (99).to_bytes(4, "little") + wire[8:], run.known)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog.testing
 
 from common.errors import Unavailable
 from common.infra.log import TopicPartition
@@ -50,6 +51,42 @@ def test_a_log_that_ends_before_the_checkpoint_is_refused() -> None:
     world.log.partition_counts["positions"] = 2
     with pytest.raises(LogReplacedError, match="ends at 0, but its checkpoint covers everything before"):
         world.engine().run(1)
+
+
+def with_a_checkpoint() -> tuple[World, TopicPartition]:
+    """Vehicle 1 is fast when the process ends in good order."""
+    world, place = World(), TopicPartition("positions", 1)
+    world.send(*[fix for fix in DRIVE if fix[0] == 1][:3])
+    process = world.engine()
+    process.run(2)
+    process.stop()
+    return world, place
+
+
+@pytest.mark.parametrize("state", [None, b"", packed(b"{}", b"")[:-1], packed(b"of another version", b"")])
+def test_a_checkpoint_that_cannot_be_used_is_said_and_the_partition_begins_with_nothing_remembered(
+    state: bytes | None,
+) -> None:
+    world, place = with_a_checkpoint()
+    path = world.saved[place].path
+    if state is None:
+        del world.states[path]
+    else:
+        world.states[path] = state
+    world.send((1, 40, 130), (1, 50, 60))
+    with structlog.testing.capture_logs() as lines:
+        world.engine().run(15)
+    assert [line["partition"] for line in lines if line["log_level"] == "error"] == [1]
+    assert world.spans() == [(20, None), (40, 50)]  # what was open stays open, and a rule may raise again
+    assert world.archived() == [(1, second) for second in (10, 20, 30, 40, 50)]
+
+
+def test_a_checkpoint_is_waited_for_while_the_archive_is_away() -> None:
+    world, _ = with_a_checkpoint()
+    world.away["load"] = 5
+    world.send((1, 40, 60))
+    world.engine().run(15)
+    assert world.spans() == [(20, 40)]
 
 
 # Where the first life ends, and how many seconds it has had by then at least.
@@ -201,3 +238,5 @@ def test_a_checkpoint_holds_two_parts() -> None:
     assert unpacked(packed(b"state", b"live")) == (b"state", b"live")
     assert unpacked(packed(b"", b"")) == (b"", b"")
     assert unpacked(None) == (None, b"")
+    with pytest.raises(ValueError, match="cut off"):
+        unpacked(packed(b"state", b"")[:-1])
