@@ -52,6 +52,7 @@ class Metrics:
 
     # Engine
     engine_positions: Counter = _counter("engine_positions", "Positions the engine has stepped over")
+    engine_records_lost: Counter = _counter("engine_records_lost", "Records the log dropped before they were read")
     engine_flagged: Counter = _counter("engine_positions_flagged", "Positions kept with a quality flag", "flag")
     engine_duplicates: Counter = _counter("engine_positions_duplicate", "Positions that the engine had seen before")
     engine_step_seconds: Histogram = _histogram("engine_step_seconds", "Time of one engine step")

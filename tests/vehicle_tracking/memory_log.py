@@ -12,13 +12,15 @@ APPEND_TIME_MS = 1_700_000_000_000
 
 
 class MemoryLog:
-    """One process's worth of event log. `away`: every call is refused while it is true."""
+    """One process's worth of event log. `away`: every call is refused while it is true. `oldest_offset`: what lies
+    before it in any partition has been dropped."""
 
     def __init__(self) -> None:
         self.records: dict[TopicPartition, list[Record]] = defaultdict(list)
         self.commits: dict[tuple[str, TopicPartition], int] = {}
         self.partition_counts: dict[str, int] = {}
         self.away = False
+        self.oldest_offset = 0
 
     def create_topics(self, topics: Sequence[Topic]) -> None:
         self.partition_counts |= {topic.name: topic.partition_count for topic in topics}
@@ -31,10 +33,11 @@ class MemoryLog:
 
     def read(self, partition: TopicPartition, offset: int, *, records_max: int = 500) -> list[Record]:
         self.ping()
-        return self.records[partition][offset : offset + records_max]
+        start = max(offset, self.oldest_offset)
+        return self.records[partition][start : start + records_max]
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
-        return 0, len(self.records[partition])
+        return min(self.oldest_offset, len(self.records[partition])), len(self.records[partition])
 
     def committed(self, group: str, partition: TopicPartition) -> int | None:
         return self.commits.get((group, partition))

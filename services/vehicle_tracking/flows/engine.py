@@ -113,6 +113,7 @@ class Engine:
         _, end_offset = self._writer.insist(partial(self._stores.bounds, place))  # after the claim: the log grows
         if claim.next_offset > end_offset:
             raise LogReplacedError(place, claim.next_offset, end_offset)
+        _tell_lost(place, oldest_offset - claim.next_offset)
         share = (place.partition + 1) / self._settings.partition_count  # not all partitions at the same moment
         self._owned[place] = _Owned(
             place,
@@ -302,6 +303,13 @@ class Engine:
             consumer.commit({owned.place: owned.saving_offset})
         except Unavailable as error:
             log.warning("offset not committed; the checkpoint holds it", error=str(error))
+
+
+def _tell_lost(place: TopicPartition, count: int) -> None:
+    """Records that the log dropped before they were read."""
+    if count > 0:
+        metrics.engine_records_lost.inc(count)
+        log.warning("records lost: the log dropped them before they were read", partition=place.partition, count=count)
 
 
 def packed(state: bytes, live: bytes) -> bytes:

@@ -12,6 +12,7 @@ import structlog.testing
 
 from common.errors import Unavailable
 from common.infra.log import TopicPartition
+from common.metrics import registry
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.flows.engine import LOG_RETURN_S, TICK_LATENESS_MS, LogReplacedError, packed, unpacked
 from services.vehicle_tracking.flows.poison import TooMuchPoisonError
@@ -87,6 +88,17 @@ def test_a_checkpoint_is_waited_for_while_the_archive_is_away() -> None:
     world.send((1, 40, 60))
     world.engine().run(15)
     assert world.spans() == [(20, 40)]
+
+
+def test_records_that_the_log_dropped_before_they_were_read_are_counted_and_said() -> None:
+    world, place = with_a_checkpoint()
+    world.send((1, 40, 130), (1, 50, 60), (1, 60, 60))
+    world.log.oldest_offset = world.saved[place].next_offset + 2
+    lost = registry.get_sample_value("xiangtong_engine_records_lost_total") or 0
+    with structlog.testing.capture_logs() as lines:
+        world.engine().run(2)
+    assert registry.get_sample_value("xiangtong_engine_records_lost_total") == lost + 2
+    assert [(line["partition"], line["count"]) for line in lines if line["log_level"] == "warning"] == [(1, 2)]
 
 
 # Where the first life ends, and how many seconds it has had by then at least.
