@@ -128,6 +128,7 @@ def _context(state: EngineState, known: Known, received_time_ms: int, sift: Sift
         received_time_ms=received_time_ms,
         kinds=kinds,
         speeds_kmh_max=speeds_kmh_max,
+        registered=known.vehicles.registered(state.partition, state.row_count),
         latest=state.latest,
         fences=known.fences,
         pairs=_pairs(known.fences, fixes),

@@ -43,13 +43,14 @@ def vehicle_rows(vehicles: Collection[Vehicle], removed_ids: Collection[int] = (
 
 
 class VehicleColumns:
-    """Kind and own speed limit of every vehicle; those not in the register are of kind OTHER without a limit. Row
-    vehicle_id // partition_count of partition vehicle_id % partition_count."""
+    """Kind and own speed limit of every vehicle, and whether it is in the register; those that are not are of kind
+    OTHER without a limit. Row vehicle_id // partition_count of partition vehicle_id % partition_count."""
 
     def __init__(self, partition_count: int) -> None:
         self._partition_count = partition_count
         self._kinds: list[Bytes] = [np.zeros(0, np.uint8)] * partition_count
         self._speeds_kmh_max: list[Int32s] = [np.zeros(0, np.int32)] * partition_count
+        self._registered: list[NDArray[np.bool_]] = [np.zeros(0, np.bool_)] * partition_count
 
     def change(self, vehicles: Collection[Vehicle], removed_ids: Collection[int] = ()) -> None:
         """Take vehicles that are new or have changed, and forget others."""
@@ -65,12 +66,19 @@ class VehicleColumns:
             self._reserve(partition, int(rows[chosen].max()) + 1)
             self._kinds[partition][rows[chosen]] = kinds[chosen]
             self._speeds_kmh_max[partition][rows[chosen]] = limits[chosen]
+            self._registered[partition][rows[chosen]] = ~found.deleted[chosen]
 
     def of(self, partition: int, row_count: int) -> tuple[Bytes, Int32s]:
         """Kinds and own limits of a partition, for at least `row_count` rows."""
         self._reserve(partition, row_count)
         return self._kinds[partition], self._speeds_kmh_max[partition]
 
+    def registered(self, partition: int, row_count: int) -> NDArray[np.bool_]:
+        """Which vehicles of a partition are in the register, for at least `row_count` rows."""
+        self._reserve(partition, row_count)
+        return self._registered[partition]
+
     def _reserve(self, partition: int, row_count: int) -> None:
         self._kinds[partition] = grown(self._kinds[partition], row_count, fill=int(VehicleKind.OTHER))
         self._speeds_kmh_max[partition] = grown(self._speeds_kmh_max[partition], row_count)
+        self._registered[partition] = grown(self._registered[partition], row_count)

@@ -161,7 +161,9 @@ def test_vehicles_change_their_limits(engine_rules: EngineRules, source: Changes
     assert alarm_count(engine_rules) == 0
 
 
-def test_a_state_goes_on_from_its_bytes_and_silence_is_told(engine_rules: EngineRules) -> None:
+def test_a_state_goes_on_from_its_bytes_and_silence_is_told(engine_rules: EngineRules, source: Changes) -> None:
+    source.next.vehicles.append(vehicle_rows([Vehicle(3, "湘A00003", 2, VehicleKind.BUS)]))
+    engine_rules.refresh()
     state = engine_rules.start(1, None)
     engine_rules.step(state, fixes(FAST))
     loaded = engine_rules.start(1, engine_rules.saved(state))

@@ -29,6 +29,15 @@ def test_changes_replace_and_removal_forgets() -> None:
     assert [int(column[1]) for column in columns.of(0, 2)] == [OTHER, 0]
 
 
+def test_who_is_in_the_register_is_known_until_the_vehicle_is_removed() -> None:
+    columns = VehicleColumns(2)
+    columns.change([Vehicle(n, f"湘A{n}", 2, VehicleKind.BUS) for n in (1, 3)])
+    assert columns.registered(1, 3)[:3].tolist() == [True, True, False]
+    columns.change([], [3])
+    assert columns.registered(1, 3)[:3].tolist() == [True, False, False]
+    assert not columns.registered(0, 5000).any()
+
+
 def test_rows_beyond_the_register_are_of_no_kind() -> None:
     kinds, limits = VehicleColumns(8).of(3, 10_000)
     assert len(kinds) >= 10_000 <= len(limits)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePosition
-from services.vehicle_tracking.domain.alarms.rule import NEVER_MS, Context, Fixes, Outcome, Rule, evidence_at
+from services.vehicle_tracking.domain.alarms.rule import NEVER_MS, Context, Fixes, Flags, Outcome, Rule, evidence_at
 from services.vehicle_tracking.domain.engine_state import grown, packed, table_of, unpacked
 from services.vehicle_tracking.domain.fences import AlarmLevel
 from services.vehicle_tracking.domain.positions import Int32s, Int64s
@@ -55,11 +55,11 @@ def step(state: State, _fixes: Fixes, context: Context) -> Outcome:
 
 
 def tick(state: State, now_ms: int, context: Context) -> Sequence[Alarm]:
-    """Alarms of vehicles that have become silent for too long by `now_ms`."""
+    """Alarms of vehicles of the register that have become silent for too long by `now_ms`."""
     count = min(len(state.silences), len(context.latest))
     latest, silences = context.latest[:count], state.silences[:count]
-    rows = np.empty(count, np.int64)
-    rows = rows[: _silent(silences, latest, _spans_ms(context), _moving_01kmh(context), now_ms, rows)]
+    rows, spans_ms = np.empty(count, np.int64), _spans_ms(context)
+    rows = rows[: _silent(silences, latest, context.registered, spans_ms, _moving_01kmh(context), now_ms, rows)]
     return [
         _alarm(context, row, raise_ms, now_ms, evidence_at(latest[row]))
         for row, raise_ms in zip(rows.tolist(), silences["raise_ms"][rows].tolist(), strict=True)
@@ -154,7 +154,9 @@ def _step(
 
 
 @numba.njit(cache=True, nogil=True)
-def _silent(silences: Any, latest: Any, spans_ms: Int64s, moving_01kmh: float, now_ms: int, rows: Int64s) -> int:
+def _silent(
+    silences: Any, latest: Any, registered: Flags, spans_ms: Int64s, moving_01kmh: float, now_ms: int, rows: Int64s
+) -> int:
     """Note who has been silent for too long; how many, with their `rows`."""
     count = 0
     for row in range(len(silences)):
@@ -162,7 +164,7 @@ def _silent(silences: Any, latest: Any, spans_ms: Int64s, moving_01kmh: float, n
         if silence.received_ms and not silence.raise_ms and now_ms - silence.received_ms >= spans_ms[1]:
             moving = latest[row].fix_ms and latest[row].speed_01kmh > moving_01kmh
             span_ms = spans_ms[1] if moving else spans_ms[0]
-            if now_ms - silence.received_ms >= span_ms:
+            if now_ms - silence.received_ms >= span_ms and registered[row]:
                 silence.raise_ms = silence.received_ms + span_ms
                 rows[count] = row
                 count += 1

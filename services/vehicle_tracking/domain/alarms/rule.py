@@ -74,7 +74,8 @@ class Context:
     """What is known around the fixes of one batch.
 
     A vehicle's id is row * partition_count + partition; `row_count` bounds every row, so that states know how far to
-    grow. By row: `kinds`, `speeds_kmh_max` (own limit, 0 for none), `latest` (LATEST of fixes.py, after the batch).
+    grow. By row: `kinds`, `speeds_kmh_max` (own limit, 0 for none), `registered` (whether the vehicle is in the
+    register), `latest` (LATEST of fixes.py, after the batch).
     `heard`: also the fixes that are only a sign of life. `unheard_rows`: of the vehicles of positions that take no part
     at all (repeated, older, from the future). `pairs`: the fences in force that hold each of the step's fixes.
     """
@@ -86,6 +87,7 @@ class Context:
     received_time_ms: int
     kinds: Bytes
     speeds_kmh_max: Int32s
+    registered: Flags
     latest: NDArray[Any]
     fences: FenceSet
     pairs: Pairs

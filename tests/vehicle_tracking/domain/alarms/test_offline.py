@@ -111,6 +111,14 @@ def test_a_vehicle_never_heard_of_is_not_offline() -> None:
     assert [alarm.vehicle_id for alarm in run.told] == [7]
 
 
+def test_a_vehicle_that_is_deleted_from_the_register_is_not_called_silent() -> None:
+    run = Run(OFFLINE)
+    run.fixes("vehicle second kmh received\n3 0 40 1\n7 0 40 1")
+    run.known.vehicles.change([], [3])
+    run.tick(400)
+    assert [alarm.vehicle_id for alarm in run.told] == [7]
+
+
 def test_what_was_received_just_before_a_tick_but_read_after_it_ends_the_alarm_where_it_began() -> None:
     run = Run(OFFLINE)
     run.fixes("second kmh received\n0 40 1")
