@@ -16,6 +16,7 @@ RAISED = re.compile(
 )
 UNTOLD = {
     "PARTITION_LOST": "ends an engine whose partition has another owner",
+    "PARTITION_COUNT_FIXED": "ends an engine that is set to another count of partitions",
     "STARTING": "said on /readyz only",
     "LIVE_STREAM_ENDED": "said on /healthz only",
 }

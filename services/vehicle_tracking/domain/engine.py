@@ -92,7 +92,7 @@ def loaded(wire: bytes, known: Known, *, rules: Sequence[Rule] = RULES) -> Engin
     partition, partition_count = _HEAD.unpack(head)
     if partition_count != known.partition_count:
         message = f"the state is of {partition_count} partitions, there are {known.partition_count}"
-        raise NotAllowedNow("PARTITION_COUNT", message)
+        raise NotAllowedNow("PARTITION_COUNT_FIXED", message)
     state = start(partition, rules=rules)
     state.latest = table_of(LATEST, latest)
     state.row_count = len(state.latest)
