@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from common.errors import NotAllowedNow
+from common.errors import NotAllowedNow, NotFound
+from common.infra import diagnostics
 from common.infra.archive import Archive
 from common.infra.log import TopicPartition
 from common.metrics import metrics, timed
@@ -72,6 +73,8 @@ _DELTA = {
     if name not in _DICTIONARY and not pa.types.is_uint8(SCHEMA.field(name).type)
 }
 
+log = diagnostics.logger(__name__)
+
 
 class TrackPart(Protocol):
     """The positions of consecutive records of one partition, in order of arrival. `flags`: the quality of each."""
@@ -103,11 +106,13 @@ class TrackPart(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TrackFile:
-    """A row of the manifest."""
+    """A row of the manifest. `fix_time_ms_min`, `fix_time_ms_max`: of the positions in the file."""
 
     start_offset: int
     end_offset: int
     path: str
+    fix_time_ms_min: int
+    fix_time_ms_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +152,12 @@ class TrackFiles:
         which on nothing is in files; None when nothing ever was."""
         rows = read(
             self._pool,
-            "SELECT start_offset, end_offset, path, fix_time_ms_max >= %s AND fix_time_ms_min < %s"
+            "SELECT start_offset, end_offset, path, fix_time_ms_min, fix_time_ms_max,"
+            " fix_time_ms_max >= %s AND fix_time_ms_min < %s"
             " FROM track_files WHERE topic = %s AND partition = %s ORDER BY start_offset",
             start_ms, end_ms, *place,
         )  # fmt: skip
-        return [TrackFile(*row[:3]) for row in rows if row[3]], rows[-1][1] if rows else None
+        return [TrackFile(*row[:-1]) for row in rows if row[-1]], rows[-1][1] if rows else None
 
     def _earlier(self, part: TrackPart) -> list[Written]:
         """What the files before `part` say, newest first, as far back as copies may come from: as this owner remembers
@@ -168,7 +174,15 @@ class TrackFiles:
             " ORDER BY start_offset DESC",
             *part.place, part.start_offset,
         )  # fmt: skip
-        return (written_in(self._archive.read(path)) for (path,) in paths)
+        return (written for (path,) in paths for written in self._said_in(path))
+
+    def _said_in(self, path: str) -> list[Written]:
+        """What a file says; nothing, when it cannot be read: the engine must not stop for good because of it."""
+        try:
+            return [written_in(self._archive.read(path))]
+        except (NotFound, ValueError, OSError) as error:
+            log.error("track file cannot be read; copies of its positions may be kept", path=path, error=str(error))
+            return []
 
     def _note(self, part: TrackPart, table: pa.Table) -> None:
         times = table.column("fix_time").cast(pa.int64()).to_numpy()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from pyarrow import fs
 
-from common.errors import Unavailable
+from common.clock import utc
+from common.errors import NotAllowedNow, Unavailable
+from common.infra import diagnostics
 from common.infra.archive import Archive
 from common.infra.log import EventLog, TopicPartition
 from services.vehicle_tracking.adapters.changes import Pool
-from services.vehicle_tracking.adapters.track_files import SCHEMA, TrackFiles
+from services.vehicle_tracking.adapters.track_files import SCHEMA, TrackFile, TrackFiles
 from services.vehicle_tracking.convert.positions import decode
 from services.vehicle_tracking.domain.positions import Int32s, PositionBatch, batch, joined
 from services.vehicle_tracking.domain.topics import POSITIONS
@@ -23,6 +25,8 @@ from services.vehicle_tracking.domain.tracks import track_order
 FILES_ATTEMPTS_MAX = 3  # a new owner of a partition removes the files that it writes again
 TAIL_RECORDS_AT_ONCE = 500
 TAIL_RECORDS_MAX = 100_000  # an engine that is further behind than this has to catch up first
+
+log = diagnostics.logger(__name__)
 
 
 class Tracks:
@@ -52,11 +56,24 @@ class Tracks:
         self, place: TopicPartition, vehicle_id: int, start_ms: int, end_ms: int
     ) -> tuple[pa.Table, int | None]:
         """Rows of the files, and the offset from which on nothing is in files."""
+        before: list[TrackFile] = []
         for _ in range(FILES_ATTEMPTS_MAX):
             files, next_offset = self._files.find(place, start_ms=start_ms, end_ms=end_ms)
-            with suppress(FileNotFoundError):
+            try:
                 return self._scanned([file.path for file in files], vehicle_id, start_ms, end_ms), next_offset
+            except FileNotFoundError:
+                self._refuse_gone([file for file in files if file in before])
+                before = files
         raise Unavailable("TRACK_NOT_READY", "the newest positions are being archived again; try again later")
+
+    def _refuse_gone(self, files: Sequence[TrackFile]) -> None:
+        """Raise NotAllowedNow when one of the files, which the manifest goes on naming, is gone for good."""
+        found = self._archive.filesystem.get_file_info([self._archive.full_path(file.path) for file in files])
+        gone = [file for file, info in zip(files, found, strict=True) if info.type == fs.FileType.NotFound]
+        if gone:
+            log.error("track files are gone from the archive", paths=[file.path for file in gone])
+            spans = ", ".join(f"{utc(f.fix_time_ms_min):%FT%TZ} to {utc(f.fix_time_ms_max):%FT%TZ}" for f in gone)
+            raise NotAllowedNow("TRACK_DAMAGED", f"the history is damaged, a file is gone; it held fixes of {spans}")
 
     def _scanned(self, paths: Sequence[str], vehicle_id: int, start_ms: int, end_ms: int) -> pa.Table:
         """Rows of the files in order of arrival. Only row groups that may hold the vehicle are read."""

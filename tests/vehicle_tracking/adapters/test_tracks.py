@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import structlog.testing
 
 from common.errors import NotAllowedNow
 from common.infra.archive import Archive, FolderArchive
@@ -220,6 +221,38 @@ def test_a_track_is_read_though_a_new_owner_removes_files_meanwhile(
 
     monkeypatch.setattr(TrackFiles, "find", then_taken_over)
     assert seconds(pool, archive, log_of(fixes(5, 1))) == [1]
+
+
+def test_a_file_that_is_gone_for_good_is_said_with_its_times_and_the_others_can_be_read(
+    pool: Pool, archive: Archive
+) -> None:
+    files, epoch = TrackFiles(pool, archive), Checkpoints(pool, archive).claim(PLACE, oldest_offset=0).epoch
+    for offset, second in enumerate((10, 20, 30)):
+        files.write(part(offset, fixes(5, second, second + 5), epoch=epoch))
+    archive.delete(path_of(PLACE, 1, epoch))
+    with (
+        structlog.testing.capture_logs() as lines,
+        pytest.raises(NotAllowedNow, match="fixes of 1970-01-01T00:00:20Z to 1970-01-01T00:00:25Z"),
+    ):
+        seconds(pool, archive, log_of())
+    assert [line["paths"] for line in lines] == [[path_of(PLACE, 1, epoch)]]
+    assert seconds(pool, archive, log_of(), end=20) == [10, 15]
+    assert seconds(pool, archive, log_of(), start=26) == [30, 35]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no Parquet file"])
+def test_a_new_owner_goes_on_without_a_file_that_it_cannot_read_back(
+    pool: Pool, archive: Archive, content: bytes | None
+) -> None:
+    epoch = Checkpoints(pool, archive).claim(PLACE, oldest_offset=0).epoch
+    TrackFiles(pool, archive).write(part(0, fixes(5, 1), epoch=epoch))
+    archive.delete(path_of(PLACE, 0, epoch))
+    if content is not None:
+        archive.write(path_of(PLACE, 0, epoch), content)
+    with structlog.testing.capture_logs() as lines:
+        TrackFiles(pool, archive).write(resent(1, fixes(5, 1, 2), epoch=epoch))
+    assert [line["path"] for line in lines] == [path_of(PLACE, 0, epoch)]
+    assert pq.read_table(archive.full_path(path_of(PLACE, 1, epoch)), partitioning=None).num_rows == 2
 
 
 def test_the_next_owner_begins_where_the_checkpoint_ends(pool: Pool, archive: Archive) -> None:
