@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -109,6 +111,30 @@ def test_a_folder_shows_no_half_written_file(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(Unavailable, match=r"cannot be written: .*No space left"):
         archive.write("a", b"new")
     assert (archive.read("a"), [entry.name for entry in tmp_path.iterdir()]) == (b"old", ["a"])
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from common.errors import Unavailable
+from common.infra.archive import FolderArchive
+
+archive = FolderArchive(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+try:
+    archive.write("a", bytes(100_000))
+except Unavailable:
+    print(archive.list(), sum(1 for _ in Path(sys.argv[1]).iterdir()))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+archive.write("a", bytes(100_000))
+print(archive.list())
+"""
+
+
+def test_what_the_disk_has_no_room_for_is_written_once_there_is_room(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout.splitlines(), done.stderr) == (["[] 0", "['a']"], "")
 
 
 def test_writers_of_the_same_path_do_not_mix(tmp_path: Path) -> None:
