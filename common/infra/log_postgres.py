@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from psycopg.errors import UndefinedTable
+
 from common.errors import NotAllowedNow, NotFound
 from common.infra.log import GroupCallbacks, Record, Topic, TopicPartition
 from common.infra.log_postgres_consumer import PostgresConsumer
@@ -81,13 +83,16 @@ class PostgresLog:
 
     def bounds(self, partition: TopicPartition) -> tuple[int, int]:
         """The oldest offset and the offset that the next record will get."""
-        with unavailable_when_away(), self._pool.connection() as connection:
-            row = connection.execute(
-                "SELECT min(s.start_offset), event_log.next_offset(s.topic_id, s.partition)"
-                " FROM event_log.topics t JOIN event_log.segments s USING (topic_id)"
-                " WHERE t.name = %s AND s.partition = %s GROUP BY s.topic_id, s.partition",
-                partition,
-            ).fetchone()
+        try:
+            with unavailable_when_away(), self._pool.connection() as connection:
+                row = connection.execute(
+                    "SELECT min(s.start_offset), event_log.next_offset(s.topic_id, s.partition)"
+                    " FROM event_log.topics t JOIN event_log.segments s USING (topic_id)"
+                    " WHERE t.name = %s AND s.partition = %s GROUP BY s.topic_id, s.partition",
+                    partition,
+                ).fetchone()
+        except UndefinedTable:
+            raise NotFound("topic", f"{partition.topic}: nothing was ever prepared here") from None
         if row is None:
             raise NotFound("partition", f"{partition.topic}/{partition.partition}")
         return int(row[0]), int(row[1])
