@@ -47,7 +47,8 @@ class Metrics:
     consumer_lag: Gauge = _gauge(
         "consumer_lag_records", "Records of owned partitions not read yet", "group", "topic", "partition"
     )
-    dead_letters: Counter = _counter("dead_letters", "Records put aside as poison", "topic", "reason")
+    dead_letters: Counter = _counter("dead_letters", "Records and refused frames put aside", "topic", "reason")
+    dead_letters_lost: Counter = _counter("dead_letters_lost", "Refused frames that the log did not take")
     rebalances: Counter = _counter("rebalances", "Changes of partition ownership", "group")
 
     # Engine

@@ -181,7 +181,9 @@ def _run_access(settings: TrackingSettings, stack: ExitStack) -> None:
     stack.callback(watch.close)
     producer, clock = parts.log.producer(), SystemClock()
     stack.callback(producer.close)
-    refused = RefusedFrames(producer, clock)
+    letters = parts.log.producer()  # its own: a letter must not share a commit with positions
+    stack.callback(letters.close)
+    refused = RefusedFrames(letters, clock)
     stack.callback(refused.close)
 
     async def serving() -> None:

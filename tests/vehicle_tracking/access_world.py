@@ -11,6 +11,7 @@ from typing import Any
 
 from common.clock import Clock, SystemClock
 from common.infra.log import NewRecord, Producer
+from services.vehicle_tracking.adapters.access_letters import RefusedFrames
 from services.vehicle_tracking.adapters.access_registrar import Applicant, owner, violations
 from services.vehicle_tracking.adapters.access_server import AccessServer, serve_terminals
 from services.vehicle_tracking.adapters.ingest import Publisher
@@ -221,6 +222,7 @@ async def access(
     clock: Clock | None = None,
     *,
     waiting_positions_max: int = 100_000,
+    refused: RefusedFrames | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
     """A server on any free port, with one known terminal unless told otherwise."""
@@ -232,6 +234,7 @@ async def access(
         registrar or MemoryRegistrar(known()),
         publisher,
         clock or SystemClock(),
+        refused,
     )
     world = World(server)
     try:

@@ -111,6 +111,7 @@ class Ticks:
             self._begin_publishing(tick, judged)
         self._count(tick)
         end_unruly(self._links, tick, judged)
+        self._keep_refused(tick, judged)
 
     def _see_to_one(self, tick: Tick, frame: int) -> None:
         link = tick.link(frame)
@@ -158,5 +159,7 @@ class Ticks:
             metrics.frames.labels(self._protocol.name, message).inc(count)
         if len(tick.decoded.rejections):
             count_rejections("terminal", tick.decoded.rejection_counts())
-            if self._refused is not None:
-                self._refused.take(tick.decoded, tick.taken.stream)
+
+    def _keep_refused(self, tick: Tick, judged: Judgement) -> None:
+        if self._refused is not None and (len(tick.decoded.rejections) or judged.refused.any()):
+            self._refused.take(tick.decoded, tick.taken.stream, judged.refused)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 POSITIONS = "positions"  # value: PositionBatch, all of whose vehicles belong to the record's partition
 ALARMS = "alarms"  # value: Alarm
-DEAD_LETTERS = "dead-letters"  # value: the raw bytes; headers: reason, topic, partition, offset
+DEAD_LETTERS = "dead-letters"  # value: the raw bytes; headers: reason and where it came from
 ENGINE_GROUP = "tracking-engine"
 
 
