@@ -1,0 +1,1 @@
+"""Toll products: one agreement a file, all of them in products.py."""
