@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -27,10 +27,11 @@ class Archive:
         self.filesystem = filesystem
         self.root = root.rstrip("/")
 
-    def write(self, path: str, content: bytes) -> None:
-        """Store `content` whole or not at all, in place of what was at `path`; durable on return."""
+    def write(self, path: str, *parts: bytes) -> None:
+        """Store the joined `parts` whole or not at all, in place of what was at `path`; durable on return."""
         with _translated(path), self.filesystem.open_output_stream(self.full_path(path)) as stream:
-            stream.write(content)
+            for part in parts:
+                stream.write(part)
 
     def read(self, path: str) -> bytes:
         """The content at `path`. Raises NotFound."""
@@ -75,21 +76,21 @@ class FolderArchive(Archive):
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(fs.LocalFileSystem(), str(folder.resolve()))
 
-    def write(self, path: str, content: bytes) -> None:
-        """Store `content` whole or not at all: written beside, synced, renamed, and the folder synced. Raises
+    def write(self, path: str, *parts: bytes) -> None:
+        """Store the joined `parts` whole or not at all: written beside, synced, renamed, and the folder synced. Raises
         Unavailable when the disk is full or does not answer."""
         target = Path(self.full_path(path))
         try:
-            self._write(target, content)
+            self._write(target, parts)
         except OSError as error:
             raise Unavailable("ARCHIVE_UNAVAILABLE", f"the archive cannot be written: {error}") from error
 
-    def _write(self, target: Path, content: bytes) -> None:
+    def _write(self, target: Path, parts: Sequence[bytes]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
         try:
             with temporary.open("xb") as stream:
-                stream.write(content)
+                stream.writelines(parts)
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(target)

@@ -196,12 +196,12 @@ class World:
             raise NotFound("file", path)
         return self.states[path]
 
-    def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
+    def save(self, place: TopicPartition, state: Sequence[bytes], *, next_offset: int, epoch: int) -> None:
         self.effect("checkpoint")
         if self.saved[place].epoch != epoch:
             raise NotAllowedNow("PARTITION_LOST", "another owner")
         path = f"{place.partition}/{next_offset}-{epoch}"
-        self.states[path] = state
+        self.states[path] = b"".join(state)
         self.saved[place] = Claimed(path, next_offset, epoch)
         self.effect("checkpointed")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import PurePosixPath
 
 from common.infra.archive import Archive
@@ -57,14 +59,14 @@ class Checkpoints:
         """The state in the file of a checkpoint. Raises NotFound, and ValueError when it is damaged."""
         content = self._archive.read(path)
         state, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-        if checksum != _checksum(state):
+        if checksum != _checksum([state]):
             raise ValueError(f"{path} is damaged: its checksum does not fit")
         return state
 
-    def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
-        """Store a state that covers every record before `next_offset`. The file before it stays until the next save,
-        for copies of the archive that are made meanwhile. Raises NotAllowedNow when the partition has another owner
-        by now."""
+    def save(self, place: TopicPartition, state: Sequence[bytes], *, next_offset: int, epoch: int) -> None:
+        """Store a state, in parts, that covers every record before `next_offset`. The file before it stays until the
+        next save, for copies of the archive that are made meanwhile. Raises NotAllowedNow when the partition has
+        another owner by now."""
         with timed(metrics.checkpoint_seconds):
             self._save(place, state, next_offset=next_offset, epoch=epoch)
         metrics.checkpoints.inc()
@@ -74,10 +76,10 @@ class Checkpoints:
         rows = read(self._pool, "SELECT next_offset FROM checkpoints WHERE topic = %s AND partition = %s", *place)
         return int(rows[0][0]) if rows else None
 
-    def _save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
+    def _save(self, place: TopicPartition, state: Sequence[bytes], *, next_offset: int, epoch: int) -> None:
         folder = f"checkpoints/{place.topic}/partition={place.partition:04d}"
         path = f"{folder}/{next_offset:020d}-{epoch}.state"
-        self._archive.write(path, state + _checksum(state))
+        self._archive.write(path, *state, _checksum(state))
         with connected(self._pool) as connection, connection.transaction():
             writing = Change(connection, "engine")
             lock_owner(writing, place, epoch)
@@ -93,8 +95,8 @@ class Checkpoints:
                     self._archive.delete(file)
 
 
-def _checksum(state: bytes) -> bytes:
-    return zlib.crc32(state).to_bytes(CHECKSUM_BYTES, "little")
+def _checksum(state: Sequence[bytes]) -> bytes:
+    return reduce(lambda checksum, part: zlib.crc32(part, checksum), state, 0).to_bytes(CHECKSUM_BYTES, "little")
 
 
 def _age(path: str) -> tuple[int, int]:

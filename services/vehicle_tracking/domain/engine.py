@@ -14,7 +14,7 @@ from common.errors import NotAllowedNow
 from services.vehicle_tracking.domain.alarms.alarm import Alarm
 from services.vehicle_tracking.domain.alarms.rule import Context, Fixes, Rule
 from services.vehicle_tracking.domain.alarms.rules import RULES
-from services.vehicle_tracking.domain.engine_state import grown, packed, table_of, unpacked
+from services.vehicle_tracking.domain.engine_state import grown, packed, raw, table_of, unpacked
 from services.vehicle_tracking.domain.fence_set import FenceSet, Pairs
 from services.vehicle_tracking.domain.fixes import LATEST, NO_FIXES, Sifted, sifted
 from services.vehicle_tracking.domain.judgement import Judgement
@@ -80,9 +80,7 @@ def saved(state: EngineState, known: Known, *, rules: Sequence[Rule] = RULES) ->
     """The state as bytes."""
     parts = [(key.encode(), rule.saved(state.rules[key])) for rule in rules for key in [_key(rule)]]
     head = _HEAD.pack(state.partition, known.partition_count)
-    return packed(
-        "ENGN", VERSION, head, state.latest[: state.row_count].tobytes(), *(body for p in parts for body in p)
-    )
+    return packed("ENGN", VERSION, head, raw(state.latest[: state.row_count]), *(body for p in parts for body in p))
 
 
 def loaded(wire: bytes, known: Known, *, rules: Sequence[Rule] = RULES) -> EngineState:

@@ -25,7 +25,7 @@ def grown(table: NDArray[Any], row_count: int, *, fill: Any = 0) -> NDArray[Any]
     return more
 
 
-def packed(name: str, version: int, *bodies: bytes) -> bytes:
+def packed(name: str, version: int, *bodies: bytes | memoryview) -> bytes:
     """Several bodies as one, under a name of four letters and a version."""
     sizes = struct.pack(f"<{len(bodies) + 1}Q", len(bodies), *(len(body) for body in bodies))
     return b"".join((_HEAD.pack(name.encode(), version, len(sizes) + sum(map(len, bodies))), sizes, *bodies))
@@ -46,6 +46,11 @@ def unpacked(name: str, version: int, wire: bytes) -> Sequence[bytes]:
     if count and ends[-1] != len(wire):
         raise ValueError(f"{name}: the state is cut off")
     return [wire[a:b] for a, b in zip([start, *ends.tolist()], ends.tolist(), strict=False)]
+
+
+def raw(table: NDArray[Any]) -> memoryview:
+    """The bytes of a table where they are: a state of millions must not be copied more often than it has to be."""
+    return np.ascontiguousarray(table).view(np.uint8).data
 
 
 def table_of(dtype: Any, body: bytes) -> NDArray[Any]:

@@ -22,6 +22,7 @@ from services.vehicle_tracking.flows.writer import RETRY_S_MAX, RETRY_S_MIN, Wri
 TICK_S = 1.0
 TICK_LATENESS_MS = 5000  # what access has received by then is in the log: nobody is called silent too early
 LOG_RETURN_S = 15.0  # after an outage access has put into the log by then what it received meanwhile
+ROUND_BYTES_MAX = 12 * 1024 * 1024  # a quarter of a million positions: alarms wait for the end of a round, a second
 WAITING_WRITES_MAX = 4  # track files that wait for the archive before consumption pauses
 RELEASE_ATTEMPTS_MAX = 3  # then a partition is let go without a checkpoint: the next owner replays
 RELEASE_S_MAX = 8.0  # within the drain of a role
@@ -95,7 +96,7 @@ class Engine:
         self._finish(consumer)
         self._throttle(consumer)
         try:
-            records = consumer.poll(timeout_ms=self._settings.poll_ms)
+            records = consumer.poll(timeout_ms=self._settings.poll_ms, bytes_max=ROUND_BYTES_MAX)
             records, self._held = self._held + records, []
             count = self._decide(records)
             self._tick(consumer)
@@ -312,9 +313,9 @@ def _tell_lost(place: TopicPartition, count: int) -> None:
         log.warning("records lost: the log dropped them before they were read", partition=place.partition, count=count)
 
 
-def packed(state: bytes, live: bytes) -> bytes:
-    """The body of a checkpoint."""
-    return len(state).to_bytes(8, "little") + state + live
+def packed(state: bytes, live: bytes) -> tuple[bytes, ...]:
+    """The body of a checkpoint, in parts: copies of it would hold up the positions."""
+    return len(state).to_bytes(8, "little"), state, live
 
 
 def unpacked(body: bytes | None) -> tuple[bytes | None, bytes]:

@@ -114,7 +114,7 @@ class Checkpoints(Protocol):
     def load(self, path: str) -> bytes:
         """The state as saved. Raises NotFound, ValueError when it is damaged, Unavailable."""
 
-    def save(self, place: TopicPartition, state: bytes, *, next_offset: int, epoch: int) -> None:
+    def save(self, place: TopicPartition, state: Sequence[bytes], *, next_offset: int, epoch: int) -> None:
         """Store a state. Raises NotAllowedNow without the ownership, Unavailable."""
 
 

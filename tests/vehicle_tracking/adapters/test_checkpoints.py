@@ -40,7 +40,7 @@ def test_the_file_before_is_kept_until_the_next_save(pool: Pool, archive: Archiv
     checkpoints = Checkpoints(pool, archive)
     epoch = checkpoints.claim(PLACE, oldest_offset=0).epoch
     for next_offset in (5, 7, 9, 9):
-        checkpoints.save(PLACE, b"state %d" % next_offset, next_offset=next_offset, epoch=epoch)
+        checkpoints.save(PLACE, [b"state %d" % next_offset], next_offset=next_offset, epoch=epoch)
     assert kept(archive) == ["7-1", "9-1"]
     claimed = checkpoints.claim(PLACE, oldest_offset=0)
     assert checkpoints.load(claimed.path) == b"state 9"
@@ -50,14 +50,14 @@ def test_owners_of_more_than_one_digit_delete_only_what_is_older(pool: Pool, arc
     checkpoints = Checkpoints(pool, archive)
     for _ in range(12):
         epoch = checkpoints.claim(PLACE, oldest_offset=0).epoch
-        checkpoints.save(PLACE, b"", next_offset=5, epoch=epoch)
+        checkpoints.save(PLACE, [], next_offset=5, epoch=epoch)
     assert kept(archive) == ["5-11", "5-12"]
 
 
 def test_a_file_that_is_gone_or_damaged_is_refused_and_the_offset_stays(pool: Pool, archive: Archive) -> None:
     checkpoints = Checkpoints(pool, archive)
     epoch = checkpoints.claim(PLACE, oldest_offset=0).epoch
-    checkpoints.save(PLACE, b"a state", next_offset=5, epoch=epoch)
+    checkpoints.save(PLACE, [b"a ", b"state"], next_offset=5, epoch=epoch)
     claimed = checkpoints.claim(PLACE, oldest_offset=0)
     content = archive.read(claimed.path)
     for damaged in (b"", content[:-1], b"A" + content[1:]):
@@ -74,5 +74,5 @@ def test_a_save_is_timed(pool: Pool, archive: Archive) -> None:
     checkpoints = Checkpoints(pool, archive)
     count = registry.get_sample_value("xiangtong_checkpoint_seconds_count") or 0
     epoch = checkpoints.claim(PLACE, oldest_offset=0).epoch
-    checkpoints.save(PLACE, b"", next_offset=5, epoch=epoch)
+    checkpoints.save(PLACE, [], next_offset=5, epoch=epoch)
     assert registry.get_sample_value("xiangtong_checkpoint_seconds_count") == count + 1

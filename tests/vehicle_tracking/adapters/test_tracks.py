@@ -141,7 +141,7 @@ def test_a_new_owner_knows_what_the_files_say(pool: Pool, archive: Archive) -> N
     first = checkpoints.claim(PLACE, oldest_offset=0)
     files = TrackFiles(pool, archive)
     files.write(part(0, fixes(5, 1, 2), epoch=first.epoch))
-    checkpoints.save(PLACE, b"", next_offset=1, epoch=first.epoch)
+    checkpoints.save(PLACE, [b""], next_offset=1, epoch=first.epoch)
     files.write(part(1, fixes(5, 3), epoch=first.epoch))
     second = checkpoints.claim(PLACE, oldest_offset=0)
     for owner in (TrackFiles(pool, archive), files):  # one of another process, and one that has lost it in between
@@ -173,7 +173,7 @@ def test_who_lost_the_partition_can_write_nothing(pool: Pool, archive: Archive) 
     with pytest.raises(NotAllowedNow):
         TrackFiles(pool, archive).write(part(0, fixes(5, 1), epoch=before.epoch))
     with pytest.raises(NotAllowedNow):
-        checkpoints.save(PLACE, b"old", next_offset=7, epoch=before.epoch)
+        checkpoints.save(PLACE, [b"old"], next_offset=7, epoch=before.epoch)
     assert archive.list("tracks") == []
 
 
@@ -261,7 +261,7 @@ def test_the_next_owner_begins_where_the_checkpoint_ends(pool: Pool, archive: Ar
     assert (first.path, first.next_offset) == ("", 3)
     for offset in (3, 4):
         files.write(part(offset, fixes(5, offset), epoch=first.epoch))
-        checkpoints.save(PLACE, b"state %d" % offset, next_offset=offset + 1, epoch=first.epoch)
+        checkpoints.save(PLACE, [b"state %d" % offset], next_offset=offset + 1, epoch=first.epoch)
     files.write(part(5, fixes(5, 5), epoch=first.epoch))
     second = checkpoints.claim(PLACE, oldest_offset=0)
     assert (checkpoints.load(second.path), second.next_offset) == (b"state 4", 5)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePosition
 from services.vehicle_tracking.domain.alarms.rule import NEVER_MS, Context, Fixes, Flags, Outcome, Rule, evidence_at
-from services.vehicle_tracking.domain.engine_state import grown, packed, table_of, unpacked
+from services.vehicle_tracking.domain.engine_state import grown, packed, raw, table_of, unpacked
 from services.vehicle_tracking.domain.fences import AlarmLevel
 from services.vehicle_tracking.domain.positions import Int32s, Int64s
 
@@ -68,7 +68,7 @@ def tick(state: State, now_ms: int, context: Context) -> Sequence[Alarm]:
 
 def saved(state: State) -> bytes:
     """Who was heard when."""
-    return packed("OFFL", VERSION, state.silences.tobytes())
+    return packed("OFFL", VERSION, raw(state.silences))
 
 
 def loaded(wire: bytes) -> State:

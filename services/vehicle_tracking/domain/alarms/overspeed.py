@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePosition
 from services.vehicle_tracking.domain.alarms.rule import Context, Fixes, Floats, Outcome, Rule
-from services.vehicle_tracking.domain.engine_state import grown, packed, table_of, unpacked
+from services.vehicle_tracking.domain.engine_state import grown, packed, raw, table_of, unpacked
 from services.vehicle_tracking.domain.fences import AlarmLevel
 from services.vehicle_tracking.domain.positions import Bytes, Int32s, Int64s
 from services.vehicle_tracking.domain.rule_settings import RuleSettings
@@ -90,7 +90,7 @@ def step(state: State, fixes: Fixes, context: Context) -> Outcome:
 
 def saved(state: State) -> bytes:
     """The episodes that go on."""
-    return packed("OVER", VERSION, state.episodes[state.places[state.places > 0]].tobytes())
+    return packed("OVER", VERSION, raw(state.episodes[state.places[state.places > 0]]))
 
 
 def loaded(wire: bytes) -> State:

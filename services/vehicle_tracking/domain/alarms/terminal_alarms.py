@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.vehicle_tracking.domain.alarms.alarm import Alarm, EvidencePosition
 from services.vehicle_tracking.domain.alarms.rule import NOTHING, Context, Fixes, Outcome, Rule
-from services.vehicle_tracking.domain.engine_state import grown, packed, table_of, unpacked
+from services.vehicle_tracking.domain.engine_state import grown, packed, raw, table_of, unpacked
 from services.vehicle_tracking.domain.fences import AlarmLevel
 from services.vehicle_tracking.domain.positions import Int32s, Int64s
 
@@ -80,7 +80,7 @@ def step(state: State, _fixes: Fixes, context: Context) -> Outcome:
 
 def saved(state: State) -> bytes:
     """The alarms that hold."""
-    return packed("TERM", VERSION, state.opens.tobytes())
+    return packed("TERM", VERSION, raw(state.opens))
 
 
 def loaded(wire: bytes) -> State:
