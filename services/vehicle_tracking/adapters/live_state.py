@@ -17,12 +17,12 @@ from common.infra.redis import send_packed
 from common.metrics import metrics
 from services.vehicle_tracking.convert.live import (
     LIVE_CHANNEL,
-    LIVE_RECORD,
     changes_of,
     hset_commands,
     publish_command,
 )
 from services.vehicle_tracking.domain.engine_state import grown
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD, columns_of, take
 from services.vehicle_tracking.domain.positions import Int32s, PositionBatch
 from services.vehicle_tracking.domain.topics import partitions
 
@@ -59,16 +59,9 @@ class LiveRows:
 
     def take(self, positions: PositionBatch, quality_flags: NDArray[np.int32], usable: NDArray[np.bool_]) -> None:
         """Take the usable positions, (n,) bool, that are newer than what is known; whoever sends is online."""
-        chosen = np.flatnonzero(usable)
-        times = positions.fix_times_ms[chosen]
-        if len(times) > 1 and (times[1:] < times[:-1]).any():
-            chosen = chosen[np.argsort(times, kind="stable")]  # assignment below keeps the last of each vehicle
-        rows = positions.vehicle_ids[chosen] // self._partition_count
+        rows = positions.vehicle_ids // self._partition_count
         self._reserve(int(rows.max(initial=-1)) + 1)
-        newer = positions.fix_times_ms[chosen] >= self._records["fix_time_ms"][rows]
-        chosen, rows = chosen[newer], rows[newer]
-        self._records[rows] = _records(positions, quality_flags, chosen)
-        self._dirty[rows] = True
+        take(columns_of(positions, rows, quality_flags, usable), self._records, self._dirty)
 
     def set_offline(self, vehicle_ids: NDArray[np.int64]) -> None:
         """Vehicles that are silent; those without a position stay unknown."""
@@ -179,20 +172,3 @@ def write(redis: redis_py.Redis, changed: Sequence[tuple[int, NDArray[Any], int]
         metrics.live_writes.inc(len(changes))
         complete &= sum(replies[:hset_count]) <= new_count
     return complete
-
-
-def _records(positions: PositionBatch, quality_flags: NDArray[np.int32], chosen: NDArray[np.intp]) -> NDArray[Any]:
-    records = np.zeros(len(chosen), LIVE_RECORD)
-    records["fix_time_ms"] = positions.fix_times_ms[chosen]
-    records["longitude_e7"] = positions.longitudes_e7[chosen]
-    records["latitude_e7"] = positions.latitudes_e7[chosen]
-    records["speed_01kmh"] = positions.speeds_01kmh[chosen]
-    records["heading_deg"] = positions.headings_deg[chosen]
-    records["altitude_m"] = positions.altitudes_m[chosen]
-    records["alarm_word"] = positions.alarm_words[chosen]
-    records["status_word"] = positions.status_words[chosen]
-    records["odometer_01km"] = positions.odometers_01km[chosen]
-    records["quality_flags"] = quality_flags[chosen]
-    records["source"] = positions.sources[chosen]
-    records["online"] = 1
-    return records

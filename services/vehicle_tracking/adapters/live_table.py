@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 
 from common import ids
 from common.infra import diagnostics
-from services.vehicle_tracking.convert.live import ID_TYPE, LIVE_CHANGE, LIVE_CHANNEL, LIVE_RECORD, live_key
+from services.vehicle_tracking.convert.live import ID_TYPE, LIVE_CHANGE, LIVE_CHANNEL, live_key
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD
 from services.vehicle_tracking.domain.live_filters import Filter
 from services.vehicle_tracking.domain.positions import PositionBatch, batch
 from services.vehicle_tracking.domain.vehicle_columns import VehicleRows

@@ -11,28 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD
+
 LIVE_CHANNEL = "live"
 ALARMS_CHANNEL = "alarms"
 ID_TYPE = np.dtype(">i8")
-LIVE_RECORD = np.dtype(
-    [
-        ("fix_time_ms", "<i8"),
-        ("longitude_e7", "<i4"),
-        ("latitude_e7", "<i4"),
-        ("speed_01kmh", "<i4"),
-        ("heading_deg", "<i4"),
-        ("altitude_m", "<i4"),
-        ("alarm_word", "<i4"),
-        ("status_word", "<i4"),
-        ("odometer_01km", "<i4"),
-        ("quality_flags", "<i4"),
-        ("source", "u1"),
-        ("online", "u1"),
-        ("spare", "<u2"),
-    ]
-)
 LIVE_CHANGE = np.dtype([("vehicle_id", ID_TYPE), ("record", LIVE_RECORD)])
-assert LIVE_RECORD.itemsize == 48
 
 HSET_FIELDS_MAX = 2000  # Redis answers nobody else while it runs one command: 2,000 fields take about a millisecond
 _PAIR = np.dtype(

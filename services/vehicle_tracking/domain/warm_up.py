@@ -7,6 +7,7 @@ import numpy as np
 from services.vehicle_tracking.domain import engine
 from services.vehicle_tracking.domain.fence_set import fence_set
 from services.vehicle_tracking.domain.fences import Circle, Corridor, Fence, FenceTrigger, Polygon, Ring, Shape
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD, columns_of, take
 from services.vehicle_tracking.domain.positions import COLUMNS, PositionBatch, batch
 from services.vehicle_tracking.domain.quality import STATUS_POSITIONED
 from services.vehicle_tracking.domain.rule_settings import RuleSettings
@@ -24,9 +25,11 @@ def warm_up(settings: RuleSettings) -> None:
     changed = fence_set(main).with_changes({fence.fence_id: fence for fence in overlay}, [overlay[0].fence_id])
     fences = changed.with_changes({fence.fence_id: fence for fence in overlay[:1]})
     known = engine.Known(settings, 1, fences, VehicleColumns(1))
-    state = engine.start(0)
+    state, rows, dirty = engine.start(0), np.zeros(8, LIVE_RECORD), np.zeros(8, np.bool_)
     for step in range(4):
-        engine.step(state, _positions(_START_MS + step * 4 * _STEP_MS, read_only=step % 2 == 1), known)
+        positions = _positions(_START_MS + step * 4 * _STEP_MS, read_only=step % 2 == 1)
+        judged = engine.step(state, positions, known)
+        take(columns_of(positions, positions.vehicle_ids // 1, judged.quality_flags, judged.usable), rows, dirty)
     engine.tick(state, _START_MS + 10**9, known)
     known = engine.Known(settings, 1, fences.rebuilt(), VehicleColumns(1))
     state = engine.loaded(engine.saved(state, known), known)

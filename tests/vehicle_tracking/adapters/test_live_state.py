@@ -15,7 +15,8 @@ from redis.retry import Retry
 from common.clock import ManualClock
 from common.infra.redis import connect
 from services.vehicle_tracking.adapters.live_state import LiveRows, LiveState, write
-from services.vehicle_tracking.convert.live import LIVE_CHANGE, LIVE_RECORD
+from services.vehicle_tracking.convert.live import LIVE_CHANGE
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD
 from services.vehicle_tracking.domain.positions import batch
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.vehicle_tracking.adapters.live_table import VEHICLE_ID_MAX, LiveTable
-from services.vehicle_tracking.convert.live import ID_TYPE, LIVE_RECORD
+from services.vehicle_tracking.convert.live import ID_TYPE
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD
 from services.vehicle_tracking.domain.live_filters import Filter
 from services.vehicle_tracking.domain.vehicle_columns import vehicle_rows
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind

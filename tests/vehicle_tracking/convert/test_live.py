@@ -7,12 +7,12 @@ import numpy as np
 from services.vehicle_tracking.convert.live import (
     HSET_FIELDS_MAX,
     LIVE_CHANGE,
-    LIVE_RECORD,
     changes_of,
     hset_commands,
     live_key,
     publish_command,
 )
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD
 
 
 def records(count: int) -> np.ndarray[tuple[int], np.dtype[np.void]]:

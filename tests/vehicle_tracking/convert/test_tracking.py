@@ -9,9 +9,9 @@ from xiangtong.tracking.v1 import tracking_service_pb2 as pb
 
 from common.errors import InvalidInput
 from services.vehicle_tracking.convert.alarm_filters import alarm_filter_from
-from services.vehicle_tracking.convert.live import LIVE_RECORD
 from services.vehicle_tracking.convert.tracking import filter_from, tracked_message
 from services.vehicle_tracking.domain.alarm_filters import AlarmFilter
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD
 from services.vehicle_tracking.domain.live_filters import Filter
 from services.vehicle_tracking.domain.vehicles import Vehicle, VehicleKind
 

@@ -24,9 +24,10 @@ from common.infra.migrations import migrate
 from common.infra.redis import connect_async
 from common.infra.settings import GrpcSettings
 from services.vehicle_tracking.adapters.changes import Pool
-from services.vehicle_tracking.convert.live import LIVE_CHANGE, LIVE_CHANNEL, LIVE_RECORD, live_key
+from services.vehicle_tracking.convert.live import LIVE_CHANGE, LIVE_CHANNEL, live_key
 from services.vehicle_tracking.convert.registry import instant_ms
 from services.vehicle_tracking.domain.alarm_filters import AlarmFilter
+from services.vehicle_tracking.domain.latest_rows import LIVE_RECORD
 from services.vehicle_tracking.domain.positions import Int32s, PositionBatch, batch
 from services.vehicle_tracking.server import api_services
 from services.vehicle_tracking.server.alarm_feed import concerns
