@@ -1,0 +1,1 @@
+"""What a passage costs and who owes whom: pure functions over arrays."""
