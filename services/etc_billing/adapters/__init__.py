@@ -1,0 +1,1 @@
+"""Libraries, files and servers, satisfying what flows declares."""
