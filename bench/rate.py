@@ -105,7 +105,9 @@ def _passages(rng: np.random.Generator) -> Passages:
         exit_stations=rng.integers(0, SECTION_COUNT, n, np.int32),
         fees_fen=np.full(n, NO_FEE_FEN, np.int64),
         intervals=Intervals(
-            np.arange(0, m + 1, INTERVALS_A_PASSAGE, np.int64), rng.integers(0, INTERVAL_COUNT, m, np.int32), passed_ms
+            np.arange(0, m + 1, INTERVALS_A_PASSAGE, dtype=np.int64),
+            rng.integers(0, INTERVAL_COUNT, m, np.int32),
+            passed_ms,
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from services.etc_billing.domain.passages import Passages
@@ -71,11 +72,8 @@ def records_of(passages: Passages) -> list[Record]:
         passages.seat_counts.tolist(),
         ((passages.media_types == 1) & (passages.fee_classes != 2)).tolist(),
     )
-    spans = zip(starts, starts[1:], strict=False)
-    return [
-        Record(*values, numbers[a:b], minutes[a:b])
-        for values, (a, b) in zip(zip(*columns, strict=True), spans, strict=True)
-    ]
+    rows = zip(zip(*columns, strict=True), pairwise(starts), strict=True)
+    return [Record(*values, numbers[first:last], minutes[first:last]) for values, (first, last) in rows]
 
 
 def charge_of(record: Record, plain: Plain) -> Charge:
