@@ -47,7 +47,7 @@ class Tree:
 
 
 def tree(lines: Sequence[bytes]) -> Tree:
-    """The tree over lines, in their order. A line names its owner and day itself: it proves nothing about others."""
+    """The tree over lines, in their order. A line names its owner and day: it proves nothing of others."""
     if not lines:
         return Tree(())
     levels = [tuple([sha256(_LEAF + line).digest() for line in lines])]
@@ -57,8 +57,8 @@ def tree(lines: Sequence[bytes]) -> Tree:
 
 
 def verify(line: bytes, proof: Proof, root: bytes) -> bool:
-    """Whether a proof shows that a line is under a root. It does not show `proof.line_count`: that is published with the
-    root, and whoever checks a line compares it too."""
+    """Whether a proof shows that a line is under a root. It does not show how many lines there are: that is published
+    with the root, and whoever checks a line compares it too."""
     if not 0 <= proof.line_index < proof.line_count:
         return False
     place, last = proof.line_index, proof.line_count - 1

@@ -106,6 +106,14 @@ def test_a_block_of_another_chain_is_found() -> None:
     assert list(faults(run(1, End(4, 0, GENESIS)), BEGINNING)) == [Fault(CHAIN, 1, What.ORDER)]
 
 
+def test_bytes_moved_from_one_hash_to_the_other_are_found() -> None:
+    blocks = run(3)
+    header = blocks[1].header
+    whole = header.content_hash + header.previous_hash
+    blocks[1] = blocks[1]._replace(header=header._replace(content_hash=whole[:33], previous_hash=whole[33:]))
+    assert found(blocks) == [(2, "order"), (2, "content")]
+
+
 def test_what_is_wrong_is_said() -> None:
     for part, what in (("posting_count", "header"), ("found_content_hash", "content"), ("block_hash", "header")):
         blocks = run(3)
