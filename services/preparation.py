@@ -12,7 +12,7 @@ from services.vehicle_tracking.adapters.log_topics import topics
 from services.vehicle_tracking.settings import TrackingSettings
 
 HERE = Path(__file__).parent
-MIGRATIONS = (HERE / "vehicle_tracking" / "migrations", HERE / "gateway" / "migrations")
+MIGRATIONS = tuple(HERE / service / "migrations" for service in ("vehicle_tracking", "gateway", "etc_billing"))
 
 
 def prepare() -> None:

@@ -20,8 +20,8 @@ UNKNOWN = -1  # of an interval or a station that the network does not have
 class Intervals:
     """The toll intervals of n passages, end to end: those of passage i are `starts[i]:starts[i + 1]`, in driving order.
 
-    `starts`: (n + 1,). All others (m,): `numbers` of intervals in the network, UNKNOWN for none; `pass_times_ms` when the
-    vehicle was there.
+    `starts`: (n + 1,). All others (m,): `numbers` of intervals in the network, UNKNOWN for none; `pass_times_ms` when
+    the vehicle was there.
     """
 
     starts: Int64s

@@ -1,0 +1,1 @@
+"""gRPC of the role api: convert, call, convert back."""

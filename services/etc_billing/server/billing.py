@@ -1,0 +1,125 @@
+"""BillingService: toll passages posted, each once, and asked about."""
+
+# ruff: noqa: N802, ARG002 – the generated code names the method and its arguments
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any, Protocol
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+from xiangtong.billing.v1 import billing_service_pb2 as pb
+from xiangtong.billing.v1.billing_service_pb2_grpc import add_BillingServiceServicer_to_server
+
+from common.clock import Clock, utc
+from common.errors import InvalidInput, NotAllowedNow, Violation
+from common.infra.grpc import Service
+from services.etc_billing.convert.exit_records import exit_records_of, post_response
+from services.etc_billing.domain.exit_records import EXIT_ID_SIZE_MAX, ExitRecords, record_of
+from services.etc_billing.domain.identifiers import record_keys
+from services.etc_billing.domain.ledger import Account, AccountKind
+from services.etc_billing.flows.ports import Stored
+from services.etc_billing.flows.posting import Answers
+
+RECORDS_MAX = 10_000
+NAME = "xiangtong.billing.v1.BillingService"
+EPOCH = date(1970, 1, 1)
+DAY_MAX = 2_000_000
+
+
+class Passages(Protocol):
+    """What is asked about."""
+
+    def get(self, key: bytes) -> Stored:
+        """A passage. Raises NotFound."""
+
+    def balance_fen(self, account: Account, *, known_time_ms: int, business_day: int) -> int:
+        """A balance. Raises NotFound."""
+
+
+class BillingServer:
+    """Posts in one thread, in the order of calls: a chain has one writer. `post`: None where there is no tariff."""
+
+    def __init__(self, post: Callable[[ExitRecords], Answers] | None, passages: Passages, clock: Clock) -> None:
+        self._post = post
+        self._passages = passages
+        self._clock = clock
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="posting")
+
+    async def PostPassageRecords(
+        self, request: pb.PostPassageRecordsRequest, context: Any
+    ) -> pb.PostPassageRecordsResponse:
+        if self._post is None:
+            raise NotAllowedNow("NO_TARIFF", "there is no tariff: set XIANGTONG_BILLING_TARIFF to its folder")
+        if len(request.exits.exit_ids) > RECORDS_MAX:
+            raise InvalidInput(Violation("exits.exit_ids", f"send at most {RECORDS_MAX} records at once"))
+        try:
+            records = exit_records_of(request.exits)
+        except ValueError as error:
+            raise InvalidInput(Violation("exits", str(error))) from error
+        if not len(records):
+            return pb.PostPassageRecordsResponse()
+        return post_response(await asyncio.get_running_loop().run_in_executor(self._writer, self._post, records))
+
+    async def GetPassage(self, request: pb.GetPassageRequest, context: Any) -> pb.GetPassageResponse:
+        exit_id = request.exit_id.encode()
+        if not 0 < len(exit_id) <= EXIT_ID_SIZE_MAX:
+            raise InvalidInput(Violation("exit_id", f"an exit transaction id has up to {EXIT_ID_SIZE_MAX} characters"))
+        key = record_keys(np.array([exit_id], f"S{EXIT_ID_SIZE_MAX + 1}"))[0].tobytes()
+        stored = await asyncio.to_thread(self._passages.get, key)
+        return pb.GetPassageResponse(passage=_passage(stored))
+
+    async def GetAccountBalance(
+        self, request: pb.GetAccountBalanceRequest, context: Any
+    ) -> pb.GetAccountBalanceResponse:
+        known_ms = request.known_time.ToMilliseconds() if request.HasField("known_time") else self._clock.now_ms()
+        balance_fen = await asyncio.to_thread(
+            self._passages.balance_fen, _account(request.account), known_time_ms=known_ms,
+            business_day=_day(request.business_date),
+        )  # fmt: skip
+        return pb.GetAccountBalanceResponse(balance_fen=balance_fen)
+
+    def close(self) -> None:
+        """Let what is being posted end."""
+        self._writer.shutdown()
+
+
+def billing_service(servicer: BillingServer) -> Service:
+    """The service for common.infra.grpc."""
+    return Service(NAME, add_BillingServiceServicer_to_server, servicer)
+
+
+def _passage(stored: Stored) -> pb.Passage:
+    record, _ = record_of(stored.body)
+    exit_time, post_time = Timestamp(), Timestamp()
+    exit_time.FromDatetime(utc(int(record["exit_time_ms"])))
+    post_time.FromDatetime(utc(stored.post_time_ms))
+    return pb.Passage(
+        exit_id=record["exit_id"].decode(),
+        pass_id=record["pass_id"].decode(),
+        card_id=record["card_id"].decode(),
+        plate=record["plate"].decode(),
+        exit_time=exit_time,
+        charge_fen=stored.charge_fen,
+        post_time=post_time,
+        block_number=stored.block_number,
+    )
+
+
+def _account(text: str) -> Account:
+    kind, _, holder = text.partition(":")
+    kinds = {known.name.lower(): known for known in AccountKind}
+    if kind not in kinds or not holder:
+        raise InvalidInput(Violation("account", f"is KIND:HOLDER; kinds are {', '.join(kinds)}"))
+    return Account(kinds[kind], holder)
+
+
+def _day(text: str) -> int:
+    try:
+        return (date.fromisoformat(text) - EPOCH).days if text else DAY_MAX
+    except ValueError as error:
+        raise InvalidInput(Violation("business_date", "is a day such as 2026-11-25")) from error
