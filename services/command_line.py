@@ -10,6 +10,9 @@ from rich.table import Table
 
 from common.infra.servers import stop_servers
 from common.infra.settings import load, table
+from services.etc_billing.commands_rate import rate_file
+from services.etc_billing.commands_verify import verify
+from services.etc_billing.settings import BillingSettings
 from services.gateway.settings import GatewaySettings
 from services.one_machine import run_all
 from services.preparation import prepare
@@ -34,6 +37,12 @@ app.add_typer(fences, name="fences")
 app.add_typer(jt808, name="jt808")
 app.add_typer(tracking, name="tracking")
 tracking.command("dead-letters")(dead_letters)
+billing = typer.Typer(
+    help="Toll passages: what they cost, and whether the ledger is what it was.", no_args_is_help=True
+)
+billing.command("rate")(rate_file)
+billing.command("verify")(verify)
+app.add_typer(billing, name="billing")
 
 
 @app.command("run")
@@ -67,7 +76,11 @@ def run_stop_servers() -> None:
 @app.command("settings")
 def print_settings() -> None:
     """Print every setting: its variable, kind, default and meaning."""
-    rows = {row.variable: row for settings in (TrackingSettings, GatewaySettings) for row in table(settings)}
+    rows = {
+        row.variable: row
+        for settings in (TrackingSettings, BillingSettings, GatewaySettings)
+        for row in table(settings)
+    }
     out = Table("variable", "kind", "default", "meaning")
     for row in sorted(rows.values()):
         out.add_row(*row)

@@ -24,6 +24,7 @@ ROLES = (
     Role("tracking-engine", "services.vehicle_tracking.__main__", "engine"),
     Role("tracking-api", "services.vehicle_tracking.__main__", "api"),
     Role("tracking-access", "services.vehicle_tracking.__main__", "access"),
+    Role("billing-api", "services.etc_billing.__main__", "api"),
     Role("gateway", "services.gateway.__main__", "gateway"),
 )
 
