@@ -126,3 +126,19 @@ def test_what_cannot_be_split_exactly_is_never_split(passage: Passage) -> None:
 
 def test_ids_are_ranked_by_their_bytes() -> None:
     assert id_ranks(np.array([b"G2", b"G10", b"S1", b"G2"])).tolist() == [1, 0, 2, 1]
+
+
+@pytest.mark.slow
+def test_of_five_million_passages_nothing_is_lost_and_no_share_is_a_fen_off() -> None:
+    random = np.random.default_rng(20_261_125)
+    for _ in range(20):
+        counts = random.integers(1, 18, 250_000)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        weights = random.integers(0, 5_000, starts[-1])
+        totals = np.add.reduceat(weights, starts[:-1]) * random.integers(70, 101, len(counts)) // 100
+        totals *= random.choice([1, 1, 1, -1], len(counts))
+        shares = allocated_fen(totals, weights, starts, random.integers(0, 1_100, starts[-1]).astype(np.int32))
+        assert (np.add.reduceat(shares, starts[:-1]) == totals).all()
+        sums = np.maximum(np.repeat(np.add.reduceat(weights, starts[:-1]), counts), 1)
+        exact = np.repeat(totals, counts) * weights
+        assert (np.abs(shares * sums - exact) < sums).all()
