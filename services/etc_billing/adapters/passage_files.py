@@ -66,8 +66,9 @@ class ExitChunk:
     byte_count: int
 
 
-def exits_in(path: Path, tariff: Tariff, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[ExitChunk]:
-    """The exit records of a file, with the tariff's network numbers; a bad line is a rejection, its neighbours stay."""
+def exits_in(path: Path, tariff: Tariff | None, *, chunk_rows: int = CHUNK_ROWS) -> Iterator[ExitChunk]:
+    """The exit records of a file, with the numbers of the tariff's network where there is one; a bad line is a
+    rejection, its neighbours stay."""
     with path.open("rb") as file:
         numbered = enumerate(iter(lambda: file.readline(LINE_BYTES_MAX + 1), b""), 1)
         chunk = _Chunk()
@@ -106,7 +107,7 @@ class _Chunk:
         except (ValueError, RecursionError):
             self.rejections.append(LineRejection(number, UNREADABLE, "is no JSON object in utf-8; write one a line"))
 
-    def closed(self, tariff: Tariff) -> ExitChunk:
+    def closed(self, tariff: Tariff | None) -> ExitChunk:
         """The records that can be used, and the rejections in order."""
         records = _records(self.rows, tariff)
         found, lines = refusals(records), self.lines
@@ -146,6 +147,8 @@ def _text(written: dict[str, Any], name: str) -> str:
     value = written.get(name, "")
     if not isinstance(value, str):
         raise _Unreadable(f"{name} is no text; write it in quotes")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise _Unreadable(f"{name} has half a character; write it in utf-8")
     return value
 
 
@@ -166,7 +169,7 @@ def _time_ms(written: dict[str, Any], name: str) -> int:
     return milliseconds(instant)
 
 
-def _records(rows: list[dict[str, Any]], tariff: Tariff) -> ExitRecords:
+def _records(rows: list[dict[str, Any]], tariff: Tariff | None) -> ExitRecords:
     """The rows as columns; what does not fit its field is flagged, for the refusals."""
     identities, long_texts, odd_numbers = _identities(rows)
     columns: dict[str, NDArray[Any]] = {}
@@ -176,7 +179,7 @@ def _records(rows: list[dict[str, Any]], tariff: Tariff) -> ExitRecords:
         odd_numbers |= (values > most) | ((values < 0) & (name not in _SIGNED))
         columns[name] = np.clip(values, np.iinfo(dtype).min, most).astype(dtype)
     interval_ids, intervals = _intervals(rows, tariff)
-    stations = tariff.station_numbers
+    stations = tariff.station_numbers if tariff else {}
     passages = Passages(
         entry_times_ms=columns["entry_time_ms"],
         exit_times_ms=columns["exit_time_ms"],
@@ -197,7 +200,7 @@ def _identities(rows: list[dict[str, Any]]) -> tuple[NDArray[Any], Flags, Flags]
     identities = np.zeros(len(rows), IDENTITY)
     long_texts, odd_numbers = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
     for name in _TEXTS:
-        texts = [row[name].encode(errors="replace") for row in rows]  # half a surrogate pair is in no name
+        texts = [row[name].encode() for row in rows]
         long_texts |= np.array([len(text) > IDENTITY[name].itemsize for text in texts], np.bool_)
         identities[name] = texts
     for name in _SMALL:
@@ -207,10 +210,12 @@ def _identities(rows: list[dict[str, Any]]) -> tuple[NDArray[Any], Flags, Flags]
     return identities, long_texts, odd_numbers
 
 
-def _intervals(rows: list[dict[str, Any]], tariff: Tariff) -> tuple[NDArray[np.bytes_], Intervals]:
+def _intervals(rows: list[dict[str, Any]], tariff: Tariff | None) -> tuple[NDArray[np.bytes_], Intervals]:
     """The ids of all intervals, (m,) S16, and their numbers; one of another length is no interval of ours."""
     passed = [one for row in rows for one in row["intervals"]]
     starts = np.concatenate([[0], np.cumsum([len(row["intervals"]) for row in rows])]).astype(np.int64)
-    ids = np.array([name.encode(errors="replace") if len(name) == INTERVAL_SIZE else b"" for name, _ in passed], "S16")
-    numbers = np.array([tariff.interval_numbers.get(name, UNKNOWN) for name, _ in passed], np.int32)
+    texts = [name.encode() for name, _ in passed]
+    ids = np.array([text if len(text) == INTERVAL_SIZE else b"" for text in texts], "S16")
+    known = tariff.interval_numbers if tariff else {}
+    numbers = np.array([known.get(name, UNKNOWN) for name, _ in passed], np.int32)
     return ids, Intervals(starts, numbers, np.array([time_ms for _, time_ms in passed], np.int64))

@@ -12,7 +12,7 @@ from typing import Any
 from common.clock import SHANGHAI, milliseconds
 from common.errors import InvalidInput, Violation
 from services.etc_billing.domain.money import Policy
-from services.etc_billing.domain.products.product import CONDITIONS, RatingRule
+from services.etc_billing.domain.products.product import CONDITIONS, FOREVER_MS, RatingRule
 from services.etc_billing.domain.products.products import PRODUCTS
 from services.etc_billing.domain.rating import RULE_CODE_MIN, RatingRules, rules_of
 from services.etc_billing.domain.tariff import SECTION_ID_LENGTH, STATION_ID_LENGTH
@@ -49,7 +49,7 @@ def rules_in(text: str) -> tuple[RatingRules, list[Complaint]]:
 
 def _rule(written: Any) -> tuple[RatingRule | None, list[tuple[str, str]]]:
     """The rule, None unless all of its fields can be used, and what is wrong with which field."""
-    product = _PRODUCTS.get(written.get("product", "")) if isinstance(written, dict) else None
+    product = _PRODUCTS.get(str(written.get("product"))) if isinstance(written, dict) else None
     if product is None:
         return None, [("product", f"is none; there are {', '.join(_PRODUCTS)}")]
     allowed = {*_ALWAYS, *(_WRITTEN.get(name, name) for name in product.parameters)}
@@ -66,6 +66,8 @@ def _rule(written: Any) -> tuple[RatingRule | None, list[tuple[str, str]]]:
     wrong += [(name, "is missing; add it") for name in missing]
     if "exit_policy" in values and values["exit_policy"] not in product.policies:
         wrong.append(("exit_policy", f"is not one of {', '.join(product.policies)}"))
+    if "from_ms" in values and values["from_ms"] >= values.get("until_ms", FOREVER_MS):
+        wrong.append(("until", "is not after from; the rule would never be in force"))
     return (None if wrong else RatingRule(product=product.name, **values)), wrong
 
 
