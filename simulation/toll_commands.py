@@ -16,6 +16,8 @@ from rich.progress import Progress
 from simulation.province import province
 from simulation.toll_evasion import NO_PARTNER, Evasion
 from simulation.toll_exits import CHUNK, ExitNames, exit_lines, exit_names
+from simulation.toll_gantries import gantry_records
+from simulation.toll_gantry_lines import gantry_lines
 from simulation.toll_network import INTERVALS, STATIONS, Int64s, TollNetwork, toll_network, ways
 from simulation.toll_tariff import NOTE, SyntheticTariff, synthetic_tariff, write_tariff
 from simulation.toll_trips import TollTrips, toll_trips
@@ -32,7 +34,7 @@ def toll_day(
     intervals: Annotated[int, typer.Option(help="toll intervals, both directions")] = INTERVALS,
     stations: Annotated[int, typer.Option(help="toll stations")] = STATIONS,
 ) -> None:
-    """Write a day of synthetic tolls: tariff/, exits.jsonl, and the truth: truth.csv (charges, evasion), split.csv."""
+    """Write a day of synthetic tolls: tariff/, exits.jsonl, gantries.jsonl, and the truth (truth.csv, split.csv)."""
     console = Console()
     try:
         on, land = date.fromisoformat(day), province(seed)
@@ -43,13 +45,18 @@ def toll_day(
     trips = toll_trips(network, ways(network), seed=seed, count=passages, day=on)
     write_tariff(out / "tariff", network, tariff)
     with Progress(console=console) as progress:
-        _write_day(out, network, tariff, trips, progress)
+        _write_day(out, network, tariff, trips, seed, progress)
     console.print(f"{len(trips)} passages of {len(trips.numbers)} intervals in {out} ({NOTE})")
 
 
-def _write_day(out: Path, network: TollNetwork, tariff: SyntheticTariff, trips: TollTrips, progress: Progress) -> None:
+def _write_day(
+    out: Path, network: TollNetwork, tariff: SyntheticTariff, trips: TollTrips, seed: int, progress: Progress
+) -> None:
     paid, names = charged(trips, tariff), exit_names(trips, network)
     _write_lines(out / "exits.jsonl", exit_lines(trips, network, names, paid.charges_fen), len(trips), progress)
+    sent = gantry_records(trips, seed)
+    lines = gantry_lines(trips, network, tariff, names, sent)
+    _write_lines(out / "gantries.jsonl", lines, len(sent.arrivals), progress)
     _write_lines(out / "truth.csv", _truth_lines(trips, names, paid, owed(trips, tariff)), len(trips) + 1, progress)
     _write_lines(out / "split.csv", _owner_lines(trips, network, names, split(trips, paid)), None, progress)
 

@@ -56,7 +56,8 @@ def exit_ids(stations: Int64s, station_ids: Texts, lanes: Int64s, times_ms: Int6
     `stations`: numbers in `station_ids`.
     """
     count = len(lanes)
-    serials = _serials(stations * 100 + lanes, times_ms)
+    serials = ranks((stations * 100 + lanes) << 36 | times_ms // 1000)
+    assert (serials < 100).all(), "a lane has more than 100 exits in a second"
     plazas = (characters(station_ids)[stations], digits(100, 4, count=count))
     return joined(*plazas, digits(lanes, 2), digits(0, 1, count=count), stamps(times_ms), digits(serials, 2))
 
@@ -84,6 +85,17 @@ def plates(numbers: Int64s) -> NDArray[np.str_]:
     return codes.view("U7").reshape(len(numbers))
 
 
+def ranks(keys: Int64s) -> Int64s:
+    """How many rows before each have the same key, (n,)."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.r_[True, ordered[1:] != ordered[:-1]][: len(keys)]
+    starts = np.maximum.accumulate(np.where(first, np.arange(len(keys)), 0))
+    found = np.empty(len(keys), np.int64)
+    found[order] = np.arange(len(keys)) - starts
+    return found
+
+
 def _dates_and_clocks(times_ms: Int64s) -> tuple[Characters, Characters]:
     """`yyyy-MM-dd` (n, 10) and `HH:mm:ss` (n, 8) in Shanghai; the few days that there are, are written once."""
     local_s = times_ms // 1000 + SHANGHAI_S
@@ -98,19 +110,6 @@ def _dates_and_clocks(times_ms: Int64s) -> tuple[Characters, Characters]:
     hours, minutes = digits(seconds // 3600, 2), digits(seconds // 60 % 60, 2)
     clocks = np.concatenate([hours, colons, minutes, colons, digits(seconds % 60, 2)], axis=1).astype(np.uint8)
     return dates[days - first], clocks[of_day_s]
-
-
-def _serials(lanes: Int64s, times_ms: Int64s) -> Int64s:
-    """How many rows before each have the same lane and second, (n,)."""
-    keys = lanes << 36 | times_ms // 1000
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    first = np.r_[True, ordered[1:] != ordered[:-1]][: len(keys)]
-    starts = np.maximum.accumulate(np.where(first, np.arange(len(keys)), 0))
-    serials = np.empty(len(keys), np.int64)
-    serials[order] = np.arange(len(keys)) - starts
-    assert (serials < 100).all(), "a lane has more than 100 exits in a second"
-    return serials
 
 
 def _repeated(text: bytes, count: int) -> Characters:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.toll_network import Int32s, Int64s, TollNetwork
-from simulation.toll_vehicles import GREEN, HARVESTER, RELIEF
+from simulation.toll_vehicles import GREEN, HARVESTER, PASSENGERS, RELIEF
 
 NOTE = "示例数据，非湖南省收费标准 / synthetic: not the tariff of Hunan"
 RATES_FEN_KM = {  # by vehicle type
@@ -78,6 +78,11 @@ class SyntheticTariff:
         for first, last in HOLIDAYS:
             free |= (times_ms >= _midnight_ms(first)) & (times_ms < _midnight_ms(last) + DAY_MS)
         return free
+
+    def free_at(self, times_ms: Int64s, types: NDArray[np.uint8], seat_counts: Int32s) -> NDArray[np.bool_]:
+        """Whether vehicles are free at the times because of a holiday, (n,): passenger vehicles of few seats."""
+        small: NDArray[np.bool_] = np.isin(types, PASSENGERS) & (seat_counts > 0) & (seat_counts <= SEATS_FREE_MAX)
+        return small & self.holidays_at(times_ms)
 
 
 def synthetic_tariff(network: TollNetwork, seed: int) -> SyntheticTariff:

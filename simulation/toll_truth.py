@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.toll_network import Int32s, Int64s, TollNetwork
-from simulation.toll_tariff import FREE_CLASSES, SEATS_FREE_MAX, SyntheticTariff
+from simulation.toll_tariff import FREE_CLASSES, SyntheticTariff
 from simulation.toll_trips import TollTrips
 from simulation.toll_vehicles import OBU, PASSENGERS
 
@@ -81,9 +81,8 @@ def _charges(trips: TollTrips, tariff: SyntheticTariff, types: NDArray[np.uint8]
 
 def _free(trips: TollTrips, tariff: SyntheticTariff, types: NDArray[np.uint8]) -> Bools:
     """Whole trips that cost nothing: some classes always; on a holiday, by the exit time, small passenger vehicles."""
-    seats = trips.vehicles.seat_counts
-    small = np.isin(types, PASSENGERS) & (seats > 0) & (seats <= SEATS_FREE_MAX)
-    return np.isin(trips.vehicles.classes, FREE_CLASSES) | (small & tariff.holidays_at(trips.exit_times_ms))
+    holiday = tariff.free_at(trips.exit_times_ms, types, trips.vehicles.seat_counts)
+    return np.isin(trips.vehicles.classes, FREE_CLASSES) | holiday
 
 
 def _sums(values: Int64s, starts: Int64s) -> Int64s:

@@ -34,6 +34,7 @@ def test_a_day_is_written_with_its_truth(tmp_path: Path) -> None:
         got[row["exit_id"]] += int(row["amount_fen"])
     assert got == {exit_id: int(row["charge_fen"]) for exit_id, row in truth.items()}
     assert "tariff/rules.json" in files
+    assert len(files["gantries.jsonl"].splitlines()) > 2 * len(exits)
 
 
 def test_the_same_seed_writes_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from simulation.toll_ids import PLATES, digits, exit_ids, iso_times, pass_ids, plates, stamps
+from simulation.toll_ids import PLATES, digits, exit_ids, iso_times, pass_ids, plates, ranks, stamps
 
 EIGHT_MS = round(datetime.fromisoformat("2026-03-10T08:00:05+08:00").timestamp() * 1000)
 
@@ -56,3 +56,8 @@ def test_plates_are_all_different_and_leave_out_i_and_o() -> None:
     assert all(re.fullmatch("湘[A-HJ-NP-Z]{2}[0-9]{3}[0-9A-HJ-NP-Z]", plate) for plate in found)
     with pytest.raises(AssertionError, match="not so many"):
         plates(np.array([PLATES]))
+
+
+def test_a_rank_is_how_many_before_have_the_same_key() -> None:
+    assert ranks(np.array([5, 3, 5, 5, 3])).tolist() == [0, 0, 1, 2, 1]
+    assert ranks(np.array([], np.int64)).tolist() == []
