@@ -12,7 +12,7 @@ from xiangtong.tracking.v1 import tracking_service_pb2 as pb
 from xiangtong.tracking.v1.tracking_service_pb2_grpc import TrackingServiceStub
 
 from common.datums import Datum
-from services.vehicle_tracking.adapters.api_channel import ADDRESS_DEFAULT, open_channel
+from common.infra.grpc_channel import open_channel
 
 TIMEOUT_S = 120.0
 FORMATS = {
@@ -23,6 +23,7 @@ FORMATS = {
     ".kml": pb.FENCE_FILE_FORMAT_KML,
 }
 
+API_ADDRESS = "127.0.0.1:6851"
 app = typer.Typer(help="Fences from and to files.", no_args_is_help=True)
 
 Api = Annotated[str, typer.Option("--api", help="address of the tracking api, host:port")]
@@ -33,7 +34,7 @@ DatumOption = Annotated[Datum, typer.Option("--datum", help="datum of the coordi
 def import_fences(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=".geojson, .zip (Shapefile), .gpkg, .kml")],
     datum: DatumOption,
-    api: Api = ADDRESS_DEFAULT,
+    api: Api = API_ADDRESS,
 ) -> None:
     """Add the fences of a file; each feature that is refused is named with the reason."""
     console = Console()
@@ -52,7 +53,7 @@ def import_fences(
 def export_fences(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="file to write; its suffix says the format")],
     datum: DatumOption,
-    api: Api = ADDRESS_DEFAULT,
+    api: Api = API_ADDRESS,
 ) -> None:
     """Write all fences to a file."""
     console = Console()

@@ -15,7 +15,7 @@ from xiangtong.tracking.v1 import registry_service_pb2 as pb
 from xiangtong.tracking.v1.registry_service_pb2_grpc import RegistryServiceStub
 
 from common.errors import InvalidInput
-from services.vehicle_tracking.adapters.api_channel import ADDRESS_DEFAULT, open_channel
+from common.infra.grpc_channel import open_channel
 from services.vehicle_tracking.adapters.register_files import FileRow, rows_in, write_rows
 from services.vehicle_tracking.convert.registry import row_from, row_message
 
@@ -23,6 +23,7 @@ ROWS_A_CALL = 1000
 PAGE_SIZE = 1000
 TIMEOUT_S = 120.0
 ERRORS_PRINTED_MAX = 20
+API_ADDRESS = "127.0.0.1:6851"
 
 app = typer.Typer(help="The register of vehicles from and to files.", no_args_is_help=True)
 
@@ -40,7 +41,7 @@ class RowError(NamedTuple):
 @app.command("import")
 def import_register(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a .csv or .xlsx file")],
-    api: Api = ADDRESS_DEFAULT,
+    api: Api = API_ADDRESS,
     errors: Annotated[Path | None, typer.Option(help="where refused rows go; default: FILE.errors.csv")] = None,
 ) -> None:
     """Add or replace vehicles, their enterprises and terminals. What is right is taken whatever becomes of the rest."""
@@ -68,7 +69,7 @@ def import_register(
 @app.command("export")
 def export_register(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="the .csv or .xlsx file to write")],
-    api: Api = ADDRESS_DEFAULT,
+    api: Api = API_ADDRESS,
 ) -> None:
     """Write all vehicles with their enterprises and terminals; `register import` takes the file."""
     console = Console()
