@@ -10,6 +10,7 @@ from rich.table import Table
 
 from common.infra.servers import stop_servers
 from common.infra.settings import load, table
+from services.etc_billing.commands_post import post_file
 from services.etc_billing.commands_rate import rate_file
 from services.etc_billing.commands_verify import verify
 from services.etc_billing.settings import BillingSettings
@@ -40,6 +41,7 @@ tracking.command("dead-letters")(dead_letters)
 billing = typer.Typer(
     help="Toll passages: what they cost, and whether the ledger is what it was.", no_args_is_help=True
 )
+billing.command("post")(post_file)
 billing.command("rate")(rate_file)
 billing.command("verify")(verify)
 app.add_typer(billing, name="billing")

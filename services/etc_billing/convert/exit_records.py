@@ -22,10 +22,8 @@ _TEXTS = {
 }
 _SMALL = {"plate_colour": "plate_colours", "axle_count": "axle_counts", "pay_type": "pay_types"}
 _BYTES = ("vehicle_types", "vehicle_classes", "media_types", "fee_classes")
-_COLUMNS = (
-    *_TEXTS.values(), *_SMALL.values(), *_BYTES, "entry_times_ms", "exit_times_ms", "seat_counts", "fees_fen",
-    "interval_counts",
-)  # fmt: skip
+_LARGE = ("entry_times_ms", "exit_times_ms", "seat_counts", "fees_fen")
+_COLUMNS = (*_TEXTS.values(), *_SMALL.values(), *_BYTES, *_LARGE, "interval_counts")
 SEATS_MAX = 32_767
 
 
@@ -64,6 +62,24 @@ def exit_records_of(message: pb.ExitRecords) -> ExitRecords:
         **{name: numbers[name].astype(np.uint8) for name in _BYTES},
     )
     return ExitRecords(identities, passages, _interval_ids(message)[indexes], long_texts, odd_numbers)
+
+
+def exit_message(records: ExitRecords) -> pb.ExitRecords:
+    """The records on the wire."""
+    passages, identities = records.passages, records.identities
+    ids, indexes = np.unique(records.interval_ids, return_inverse=True)
+    texts = {column: [text.decode() for text in identities[name].tolist()] for name, column in _TEXTS.items()}
+    small = {column: identities[name].tolist() for name, column in _SMALL.items()}
+    numbers = {name: getattr(passages, name).tolist() for name in (*_BYTES, *_LARGE)}
+    return pb.ExitRecords(
+        **texts,
+        **small,
+        **numbers,
+        interval_counts=np.diff(passages.intervals.starts).tolist(),
+        interval_indexes=indexes.tolist(),
+        interval_times_ms=passages.intervals.pass_times_ms.tolist(),
+        interval_ids=[text.decode() for text in ids.tolist()],
+    )
 
 
 def post_response(answers: Answers) -> pb.PostPassageRecordsResponse:

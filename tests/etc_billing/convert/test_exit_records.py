@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 from xiangtong.billing.v1 import billing_service_pb2 as pb
 
-from services.etc_billing.convert.exit_records import exit_records_of
+from services.etc_billing.convert.exit_records import exit_message, exit_records_of
+from services.etc_billing.domain.exit_records import bodies
 from tests.etc_billing.exit_world import message
 
 
@@ -40,3 +41,10 @@ def test_an_interval_of_another_length_is_no_interval() -> None:
 
 def test_no_records_are_no_error() -> None:
     assert len(exit_records_of(pb.ExitRecords())) == 0
+
+
+def test_what_is_put_on_the_wire_comes_back_the_same() -> None:
+    rows = message({}, {"plates": "湘B1", "intervals": (2, 0)}, {"intervals": (), "card_ids": "", "fees_fen": 77})
+    found = exit_records_of(rows)
+    again = exit_records_of(exit_message(found))
+    assert bodies(again) == bodies(found)
