@@ -25,6 +25,7 @@ BENCHES = (
     "path-grpc",
     "console",
     "scaling",
+    "rate",
 )
 RESULTS = Path(__file__).parent / "results.json"
 
