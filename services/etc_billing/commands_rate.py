@@ -18,7 +18,7 @@ from rich.progress import Progress
 from common.errors import InvalidInput, Violation
 from services.etc_billing.adapters.passage_files import ExitChunk, exits_in
 from services.etc_billing.adapters.tariff_files import TariffImport, tariff_in
-from services.etc_billing.domain.explanation import Language, explanation, yuan
+from services.etc_billing.domain.explanation import Language, explanation, refusal, yuan
 from services.etc_billing.domain.passages import NO_FEE_FEN
 from services.etc_billing.domain.rating import Charges, RatingRules, Reason, rate
 from services.etc_billing.domain.tariff import Tariff
@@ -97,7 +97,12 @@ def _rows(chunk: ExitChunk, charges: Charges, rules: RatingRules, language: Lang
     counts = np.diff(records.passages.intervals.starts).tolist()
     for row, line in enumerate(chunk.lines):
         reason, lane_fen = Reason(int(charges.reasons[row])), int(records.passages.fees_fen[row])
-        lines = explanation(charges, row, interval_count=counts[row], rules=rules, language=language)
+        trace_lines = charges.trace.lines_of(row)
+        lines = (
+            [refusal(reason, language)]
+            if reason
+            else explanation(trace_lines, interval_count=counts[row], rules=rules, language=language)
+        )
         if lane_fen not in (NO_FEE_FEN, charges.charge_fen[row]):
             lines.append(_LANE[language].format(lane=yuan(lane_fen)))
         yield {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -44,6 +45,7 @@ _COLUMNS: dict[str, type[np.integer[Any]]] = {
 _NUMBERS = (*_SMALL, "vehicle_type", "vehicle_class", "seat_count", "media_type", "fee_class")
 _SIGNED = ("entry_time_ms", "exit_time_ms", "fee_fen")  # what is wrong with these is said by another reason
 UNREADABLE = "LINE_UNREADABLE"
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 _NEEDED = ("exit_id", "pass_id", "plate", "entry_time", "exit_time", "vehicle_type", "media_type", "fee_class")
 
 
@@ -147,7 +149,7 @@ def _text(written: dict[str, Any], name: str) -> str:
     value = written.get(name, "")
     if not isinstance(value, str):
         raise _Unreadable(f"{name} is no text; write it in quotes")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _HALF_CHARACTER.search(value):
         raise _Unreadable(f"{name} has half a character; write it in utf-8")
     return value
 

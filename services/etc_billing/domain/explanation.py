@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from services.etc_billing.domain.money import YUAN_FEN
-from services.etc_billing.domain.rating import TARIFF_CODE, Charges, RatingRules, Reason
+from services.etc_billing.domain.rating import TARIFF_CODE, RatingRules, Reason
 
 
 class Language(StrEnum):
@@ -52,20 +53,22 @@ REASONS = {
 
 
 def explanation(
-    charges: Charges, row: int, *, interval_count: int, rules: RatingRules, language: Language
+    trace_lines: Sequence[tuple[int, int, int]], *, interval_count: int, rules: RatingRules, language: Language
 ) -> list[str]:
-    """The lines that explain the charge of the passage at `row`, which has `interval_count` intervals."""
-    if reason := Reason(int(charges.reasons[row])):
-        why = REASONS[reason][0 if language is Language.ZH else 1]
-        return [_REJECTED[language].format(why=why)]
+    """The words for the trace lines (code, before, after) of a charge, whose passage has `interval_count` intervals."""
     names = {rule.code: rule.name_zh if language is Language.ZH else rule.name_en for rule in rules.rules}
     lines = []
-    for code, before, after in charges.trace.lines_of(row):
+    for code, before, after in trace_lines:
         words = _PRICED if code == TARIFF_CODE else _APPLIED
         name = names.get(code) or _FORMER[language].format(code=code)
         amounts = {"before": yuan(before), "after": yuan(after)}
         lines.append(words[language].format(name=name, count=interval_count, **amounts))
-    return [*lines, _DUE[language].format(after=yuan(int(charges.charge_fen[row])))]
+    return [*lines, _DUE[language].format(after=yuan(trace_lines[-1][2]))]
+
+
+def refusal(reason: Reason, language: Language) -> str:
+    """Why a passage has no charge, and what to do."""
+    return _REJECTED[language].format(why=REASONS[reason][0 if language is Language.ZH else 1])
 
 
 def yuan(amount_fen: int) -> str:

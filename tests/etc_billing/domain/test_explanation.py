@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.etc_billing.domain.explanation import REASONS, Language, explanation, yuan
+from services.etc_billing.domain.explanation import REASONS, Language, explanation, refusal, yuan
 from services.etc_billing.domain.rating import Reason, rate, rules_of
 from tests.etc_billing.passage_tables import USUAL, Row, passages, tariff
 
@@ -14,7 +14,8 @@ RULES = rules_of(USUAL)
 def explained(row: Row, language: Language, rules: object = None) -> list[str]:
     charges = rate(passages(row), tariff(9_274), RULES)
     known = RULES if rules is None else rules_of(())
-    return explanation(charges, 0, interval_count=len(row.intervals), rules=known, language=language)
+    lines = charges.trace.lines_of(0)
+    return explanation(lines, interval_count=len(row.intervals), rules=known, language=language)
 
 
 def test_every_rule_is_told_in_english() -> None:
@@ -35,10 +36,9 @@ def test_every_rule_is_told_in_chinese() -> None:
 
 
 def test_a_rejection_says_what_to_do() -> None:
-    assert explained(Row((-1,)), Language.EN) == [
-        "no charge: some interval is not in the network; check its id or bring the tariff up to date"
-    ]
-    assert explained(Row(()), Language.ZH) == ["不能计费：通行没有收费单元；请补传门架或拟合结果"]
+    told = refusal(Reason.UNKNOWN_INTERVAL, Language.EN)
+    assert told == "no charge: some interval is not in the network; check its id or bring the tariff up to date"
+    assert refusal(Reason.NO_INTERVALS, Language.ZH) == "不能计费：通行没有收费单元；请补传门架或拟合结果"
 
 
 def test_a_rule_that_is_gone_is_told_by_its_code() -> None:
