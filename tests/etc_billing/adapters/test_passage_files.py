@@ -60,6 +60,14 @@ def test_what_the_network_does_not_have_is_unknown(tmp_path: Path) -> None:
     assert chunk.records.interval_ids.tolist() == [b"", interval_id(7).encode()]
 
 
+def test_without_a_tariff_nothing_is_numbered(tmp_path: Path) -> None:
+    (chunk,) = exits_in(exit_file(tmp_path / "exits.jsonl", exit_record(0)), None)
+    passages = chunk.records.passages
+    assert (passages.entry_stations[0], passages.exit_stations[0]) == (UNKNOWN, UNKNOWN)
+    assert passages.intervals.numbers.tolist() == [UNKNOWN]
+    assert chunk.records.interval_ids.tolist() == [interval_id(0).encode()]
+
+
 def test_what_need_not_be_there_has_a_default(tmp_path: Path) -> None:
     absent = ("seat_count", "vehicle_class", "axle_count", "pay_type", "plate_colour", "entry_station_id", "intervals")
     (chunk,) = chunks(tmp_path, exit_record(**dict.fromkeys(absent)))
