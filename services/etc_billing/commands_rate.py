@@ -62,7 +62,8 @@ def rate_file(
     try:
         known, rules = _tariff(tariff, told)
         totals = Totals()
-        with Progress(console=told, transient=True) as progress:
+        # Not where the charges themselves scroll by; and what is printed stays on stdout, not above the bar.
+        with Progress(console=told, transient=True, redirect_stdout=False, disable=sys.stdout.isatty()) as progress:
             bar = progress.add_task("exit records", total=file.stat().st_size)
             for chunk in exits_in(file, known):
                 charges = rate(chunk.records.passages, known, rules)

@@ -17,11 +17,13 @@ app.command()(rate_file)
 
 
 def run(
-    folder: Path, *records: dict[str, Any] | str, options: tuple[str, ...] = (), **tables: Any
+    folder: Path, *records: dict[str, Any] | str, options: tuple[str, ...] = (), colour: str = "", **tables: Any
 ) -> tuple[int, str, str]:
     tariff = tariff_folder(folder / "tariff", **tables)
     file = exit_file(folder / "exits.jsonl", *records)
-    result = CliRunner().invoke(app, [str(file), "--tariff", str(tariff), *options], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(
+        app, [str(file), "--tariff", str(tariff), *options], env={"COLUMNS": "200", "FORCE_COLOR": colour}
+    )
     return result.exit_code, result.stdout, result.stderr
 
 
@@ -35,6 +37,12 @@ def test_charges_are_printed_with_their_explanation(tmp_path: Path) -> None:
     ]
     assert out.splitlines()[-2:] == ["    取整到元：4.65 → 5.00 元", "    应交 5.00 元"]
     assert "2 passages: 14.85 yuan by the tariff, 14.50 yuan due" in told
+
+
+def test_the_bar_leaves_what_is_printed_alone(tmp_path: Path) -> None:
+    _, out, told = run(tmp_path, exit_record(0), options=("--json",), colour="1")  # as if stderr were a terminal
+    assert [json.loads(line)["charge_fen"] for line in out.splitlines()] == [442]
+    assert "exit records" in told
 
 
 def test_explanations_are_english_when_asked(tmp_path: Path) -> None:
