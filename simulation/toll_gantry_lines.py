@@ -14,9 +14,9 @@ from simulation.toll_exits import CHUNK, ExitNames
 from simulation.toll_gantries import GantryRecords
 from simulation.toll_ids import characters, digits, iso_times, joined, stamps
 from simulation.toll_network import Int64s, TollNetwork
-from simulation.toll_tariff import SyntheticTariff
+from simulation.toll_tariff import Passed, SyntheticTariff
 from simulation.toll_trips import TollTrips
-from simulation.toll_vehicles import CPC, NO_MEDIUM, OBU, PASSENGERS
+from simulation.toll_vehicles import CPC, NO_MEDIUM, OBU
 
 PLATE_UNREAD, COLOUR_UNREAD = "默A00000", 9
 HEX_FIRST, STATION_FIRST = 0x430000, 0x43000000
@@ -129,7 +129,7 @@ def _groups(day: _Day, rows: Int64s) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Money:
-    """Of all intervals of some records end to end: numbers, prices, and what the medium's discount leaves of them."""
+    """Of all intervals of some records end to end: numbers, prices, and what reductions and medium leave of them."""
 
     numbers: Int64s
     pays_fen: Int64s
@@ -144,8 +144,10 @@ def _money(day: _Day, rows: Int64s) -> _Money:
     at, of = records.places[members], np.repeat(records.rows[rows], counts)
     types, tagged = trips.vehicles.charged_types[of], trips.vehicles.media_types[of] == OBU
     pays = day.tariff.prices_at(trips.exit_times_ms[of], trips.numbers[at], types)
-    percents = np.where(np.isin(types, PASSENGERS), day.tariff.etc_percent, day.tariff.truck_percent)
-    fees = np.where(tagged & ~np.repeat(records.pictures[rows], counts), (pays * percents + 50) // 100, pays)
+    passed = Passed(trips.numbers[at], trips.pass_times_ms[at])
+    dues = day.tariff.reduced(pays, passed, types, trips.vehicles.classes[of])
+    discounted = (dues * day.tariff.percents_of(types) + 50) // 100
+    fees = np.where(tagged & ~np.repeat(records.pictures[rows], counts), discounted, dues)
     return _Money(trips.numbers[at].astype(np.int64), pays, fees)
 
 

@@ -1,6 +1,7 @@
 """A made-up tariff (示例, synthetic) for the toll network, as columns and as the folder that the billing imports.
 
-No price in it is Hunan's. The products are those of the trade: ETC and truck percents, free classes, free holidays.
+No price in it is Hunan's. The products are those of the trade: ETC and truck percents, containers, cheaper nights for
+trucks on some roads, free classes, free holidays.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.toll_ids import SHANGHAI_S
 from simulation.toll_network import Int32s, Int64s, TollNetwork
-from simulation.toll_vehicles import GREEN, HARVESTER, PASSENGERS, RELIEF
+from simulation.toll_vehicles import CONTAINER_2, GREEN, HARVESTER, PASSENGERS, RELIEF, TRUCKS
 
 NOTE = "示例数据，非湖南省收费标准 / synthetic: not the tariff of Hunan"
 RATES_FEN_KM = {  # by vehicle type
@@ -44,6 +46,9 @@ VERSIONS = {  # name, then from when, and its prices in percent of the first
 }
 SECTION_PERCENTS = (88, 125)  # of the rate: sections are dearer and cheaper
 ETC_PERCENT, TRUCK_PERCENT = 95, 85
+CONTAINER_PERCENT, NIGHT_PERCENT = 70, 90
+NIGHT_ROUTES = ("G0004", "G0060", "G0055")
+NIGHT_HOURS = (22, 6)
 FREE_CLASSES = (GREEN, HARVESTER, RELIEF)
 SEATS_FREE_MAX = 7
 HOLIDAYS = (  # free windows of 2026: first and last day
@@ -55,12 +60,23 @@ HOLIDAYS = (  # free windows of 2026: first and last day
 DAY_MS = 86_400_000
 
 
+class Passed(NamedTuple):
+    """Intervals that vehicles passed and when, (m,)."""
+
+    numbers: Int32s
+    times_ms: Int64s
+
+
 @dataclass(frozen=True, slots=True)
 class SyntheticTariff:
-    """Prices (versions, intervals, vehicle types in the order of RATES_FEN_KM), and since when each version holds."""
+    """Prices (versions, intervals, vehicle types in the order of RATES_FEN_KM), and since when each version holds.
+
+    `cheap_nights`: intervals that cost trucks less at night, (i,) bool.
+    """
 
     prices_fen: Int64s
     froms_ms: Int64s
+    cheap_nights: NDArray[np.bool_]
     etc_percent: int = ETC_PERCENT
     truck_percent: int = TRUCK_PERCENT
 
@@ -71,6 +87,20 @@ class SyntheticTariff:
         versions = np.searchsorted(self.froms_ms, times_ms, side="right") - 1
         assert (versions >= 0).all(), "before the first version"
         return self.prices_fen[versions, intervals, columns[types]]
+
+    def percents_of(self, types: NDArray[np.uint8]) -> Int64s:
+        """What of a price a tag pays, by vehicle type, (n,)."""
+        return np.where(np.isin(types, PASSENGERS), self.etc_percent, self.truck_percent)
+
+    def reduced(
+        self, prices_fen: Int64s, passed: Passed, types: NDArray[np.uint8], classes: NDArray[np.uint8]
+    ) -> Int64s:
+        """The prices (m,) less what containers and trucks at night are spared, each half-up to the fen."""
+        after = np.where(classes == CONTAINER_2, (prices_fen * CONTAINER_PERCENT + 50) // 100, prices_fen)
+        hours = (passed.times_ms // 1000 + SHANGHAI_S) // 3600 % 24
+        night = (hours >= NIGHT_HOURS[0]) | (hours < NIGHT_HOURS[1])
+        cheap = night & self.cheap_nights[passed.numbers] & np.isin(types, TRUCKS)
+        return np.where(cheap, (after * NIGHT_PERCENT + 50) // 100, after)
 
     def holidays_at(self, times_ms: Int64s) -> NDArray[np.bool_]:
         """Whether each time is on a free holiday, (n,)."""
@@ -94,7 +124,9 @@ def synthetic_tariff(network: TollNetwork, seed: int) -> SyntheticTariff:
     rates = np.array(list(RATES_FEN_KM.values()))
     firsts = (network.lengths_m[:, None] * rates * percents[:, None] + 50_000) // 100_000
     prices = np.stack([(firsts * percent + 50) // 100 for _, percent in VERSIONS.values()])
-    return SyntheticTariff(prices, np.array([_instant_ms(effective_from) for effective_from, _ in VERSIONS.values()]))
+    froms_ms = np.array([_instant_ms(effective_from) for effective_from, _ in VERSIONS.values()])
+    cheap_nights = np.array([interval.section.startswith(NIGHT_ROUTES) for interval in network.intervals])
+    return SyntheticTariff(prices, froms_ms, cheap_nights)
 
 
 def write_tariff(folder: Path, network: TollNetwork, tariff: SyntheticTariff) -> None:
@@ -119,12 +151,23 @@ def write_tariff(folder: Path, network: TollNetwork, tariff: SyntheticTariff) ->
             for kind, price in zip(RATES_FEN_KM, row, strict=True)
         ),
     )
-    text = json.dumps(_rules(tariff), ensure_ascii=False, indent=2)
+    text = json.dumps(_rules(network, tariff), ensure_ascii=False, indent=2)
     (folder / "rules.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _rules(tariff: SyntheticTariff) -> dict[str, Any]:
+def _rules(network: TollNetwork, tariff: SyntheticTariff) -> dict[str, Any]:
+    nights = {
+        "percent": NIGHT_PERCENT,
+        "vehicle_types": TRUCKS,
+        "day_periods": [[f"{hour:02d}:00" for hour in NIGHT_HOURS]],
+        "sections": sorted(
+            {interval.section for interval in network.intervals if interval.section.startswith(NIGHT_ROUTES)}
+        ),
+    }
+    containers = {"percent": CONTAINER_PERCENT, "vehicle_classes": [CONTAINER_2]}
     made: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+        ("containers", "二类集装箱优惠（示例）", "containers J2 (synthetic)", containers),
+        ("differential", "货车夜间差异化收费（示例）", "trucks at night (synthetic)", nights),
         ("etc_passenger", "客车ETC九五折（示例）", "ETC, passenger (synthetic)", {"percent": tariff.etc_percent}),
         ("etc_truck", "货车ETC折扣（示例）", "ETC, trucks (synthetic)", {"percent": tariff.truck_percent}),
         ("whole_yuan", "现金按元取整（示例）", "whole yuan (synthetic)", {}),

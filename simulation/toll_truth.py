@@ -1,7 +1,8 @@
 """What each trip is charged and owes, and what each owner gets of it: a few lines of integers, apart from the billing.
 
 The rules are R4 to R8 of the trade: an ETC vehicle pays a percent of the trip's price, half-up to the fen, and a
-passenger vehicle never more than that percent of what cash pays; all others pay the price half-up in whole yuan.
+passenger vehicle never more than that percent of what cash pays; all others pay the price half-up in whole yuan. The
+tariff's reductions come off each interval before that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.toll_network import Int32s, Int64s, TollNetwork
-from simulation.toll_tariff import FREE_CLASSES, SyntheticTariff
+from simulation.toll_tariff import FREE_CLASSES, Passed, SyntheticTariff
 from simulation.toll_trips import TollTrips
 from simulation.toll_vehicles import OBU, PASSENGERS
 
@@ -66,12 +67,13 @@ def owner_amounts(trips: TollTrips, network: TollNetwork, parts_fen: Int64s) -> 
 
 def _charges(trips: TollTrips, tariff: SyntheticTariff, types: NDArray[np.uint8], counted: Bools) -> Charges:
     rows = trips.rows
-    prices = tariff.prices_at(trips.exit_times_ms[rows], trips.numbers, types[rows]) * counted
+    full = tariff.prices_at(trips.exit_times_ms[rows], trips.numbers, types[rows]) * counted
+    prices = tariff.reduced(full, Passed(trips.numbers, trips.pass_times_ms), types[rows], trips.vehicles.classes[rows])
     totals = _sums(prices, trips.starts)
     yuan = (totals + 50) // 100
     etc = trips.vehicles.media_types == OBU
     passenger = np.isin(types, PASSENGERS)
-    percents = np.where(passenger, tariff.etc_percent, tariff.truck_percent)
+    percents = tariff.percents_of(types)
     shares = (totals * percents + 50) // 100
     charges = np.where(~etc, yuan * 100, np.where(passenger, np.minimum(shares, yuan * percents), shares))
     fees = np.where(etc[rows], (prices * percents[rows] + 50) // 100, prices)

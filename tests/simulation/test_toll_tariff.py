@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from simulation.toll_tariff import FREE_CLASSES, RATES_FEN_KM, VERSIONS, synthetic_tariff, write_tariff
+from simulation.toll_tariff import FREE_CLASSES, RATES_FEN_KM, VERSIONS, Passed, synthetic_tariff, write_tariff
 from tests.simulation.toll_world import world
 
 FILES = {"versions.csv", "intervals.csv", "stations.csv", "owners.csv", "prices.csv", "rules.json"}
@@ -75,3 +76,24 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     one, same, other = ((tmp_path / name / "prices.csv").read_bytes() for name in ("one", "same", "other"))
     assert one == same
     assert one != other
+
+
+@pytest.mark.parametrize(
+    ("hour", "vehicle_type", "klass", "due"),
+    [
+        (21, 16, 0, 1_005),
+        (22, 16, 0, 905),  # 904.5
+        (5, 11, 0, 905),
+        (6, 11, 0, 1_005),
+        (23, 1, 0, 1_005),
+        (12, 16, 28, 704),  # 703.5
+        (12, 16, 24, 1_005),
+        (23, 16, 28, 634),  # 633.6 of 704
+    ],
+)
+def test_containers_and_trucks_at_night_pay_less(hour: int, vehicle_type: int, klass: int, due: int) -> None:
+    network, _, tariff, _ = world()
+    number = next(n for n, interval in enumerate(network.intervals) if interval.section.startswith("G0004"))
+    passed = Passed(np.array([number], np.int32), np.array([instant_ms(f"2026-03-10T{hour:02d}:00:00+08:00")]))
+    dues = tariff.reduced(np.array([1_005]), passed, np.array([vehicle_type], np.uint8), np.array([klass], np.uint8))
+    assert dues.tolist() == [due]

@@ -34,7 +34,7 @@ def trip(
         pass_times_ms=np.arange(count), seen=np.ones(count, np.bool_), kinds=zero, partners=np.array([NO_PARTNER]),
     )  # fmt: skip
     prices = np.repeat(np.array(prices_fen)[None, :, None], len(RATES_FEN_KM), axis=2)
-    return trips, SyntheticTariff(prices, np.zeros(1, np.int64))
+    return trips, SyntheticTariff(prices, np.zeros(1, np.int64), np.ones(count, np.bool_))
 
 
 @pytest.mark.parametrize(
