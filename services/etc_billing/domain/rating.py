@@ -100,7 +100,10 @@ def rate(passages: Passages, tariff: Tariff, rules: RatingRules) -> Charges:
     amounts = Amounts(prices.copy(), payable.copy())
     for rule in rules.rules:  # a few dozen; each is one pass over the passages it is about
         lines += _applied(rule, passages, tariff, accepted, amounts)
-    assert np.all(amounts.interval_fees_fen >= 0) and np.all(amounts.charges_fen >= 0)
+    assert np.all(amounts.charges_fen >= 0)
+    assert np.all((amounts.interval_fees_fen >= 0) & (amounts.interval_fees_fen <= prices)), (
+        "a discount is never negative"
+    )
     for column in (prices, amounts.interval_fees_fen):
         column[rejected_places] = NO_FEE_FEN
     for column in (payable, amounts.charges_fen):
@@ -129,12 +132,8 @@ def _applied(rule: RatingRule, passages: Passages, tariff: Tariff, accepted: Fla
     effect = product.effect(before, passages.intervals.take(rows), rule, tariff)
     amounts.interval_fees_fen[places] = effect.amounts.interval_fees_fen
     amounts.charges_fen[rows] = effect.amounts.charges_fen
-    lines = _Lines(rows, rule.code, before.charges_fen, effect.amounts.charges_fen)
-    if effect.applied is None:
-        return [lines]
-    columns = (column[effect.applied] for column in (lines.rows, lines.before_fen, lines.after_fen))
-    kept, before_fen, after_fen = columns
-    return [_Lines(kept, rule.code, before_fen, after_fen)]
+    kept: Flags | slice = slice(None) if effect.applied is None else effect.applied
+    return [_Lines(rows[kept], rule.code, before.charges_fen[kept], effect.amounts.charges_fen[kept])]
 
 
 def _places_of(under: Flags, starts: Int64s) -> Int64s:

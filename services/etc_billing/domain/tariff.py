@@ -83,6 +83,7 @@ class Tariff:
 
         `version_rows`, `vehicle_types`: (n,), of the passages, whose intervals' `numbers` (m,) lie between `starts`.
         """
+        assert numbers.max(initial=-1) < len(self.interval_ids), "numbers are of another network"
         if not self.prices_fen.size:
             return np.full(len(numbers), NO_PRICE_FEN, np.int64)
         slots = TYPE_SLOTS[vehicle_types]

@@ -38,6 +38,11 @@ def test_no_passages_have_no_prices() -> None:
     assert prices([], [], [0], []) == []
 
 
+def test_numbers_of_another_network_are_an_error_and_not_another_price() -> None:
+    with pytest.raises(AssertionError, match="another network"):
+        prices([0], [1], [0, 1], [3])
+
+
 def test_an_empty_tariff_has_no_price() -> None:
     columns = (np.array([0]), np.array([1], np.uint8), np.array([0, 1]), np.array([-1], np.int32))
     assert tariff().prices_of(*columns).tolist() == [NO_PRICE_FEN]
