@@ -22,7 +22,7 @@ STOP_S_MAX = 20.0
 PREPARE_S_MAX = 120.0
 POLL_S = 0.05
 _ROOT = Path(__file__).resolve().parent.parent
-_PORTS = ("ACCESS_PORT", "INGEST_PORT", "API_PORT", "GATEWAY_PORT")
+_PORTS = ("ACCESS_PORT", "INGEST_PORT", "API_PORT", "GATEWAY_PORT", "BILLING_PORT")
 
 
 class StackError(RuntimeError):
@@ -44,11 +44,12 @@ class Stack:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        ports = free_ports(len(_PORTS) + len(ROLES))
-        self.ports = dict(zip((*_PORTS, *ROLES), ports, strict=True))
+        names = dict.fromkeys((*_PORTS, *ROLES, *self.roles))
+        self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         self.access = f"127.0.0.1:{self.ports['ACCESS_PORT']}"
         self.ingest = f"127.0.0.1:{self.ports['INGEST_PORT']}"
         self.api = f"127.0.0.1:{self.ports['API_PORT']}"
+        self.billing = f"127.0.0.1:{self.ports['BILLING_PORT']}"
         self.gateway = f"http://127.0.0.1:{self.ports['GATEWAY_PORT']}"
         self._logs: dict[str, IO[bytes]] = {}
 
