@@ -47,6 +47,11 @@ def test_every_field_has_its_column(tmp_path: Path) -> None:
     assert records.interval_ids.tolist() == [interval_id(0).encode(), interval_id(1).encode()]
 
 
+def test_a_mark_at_the_start_and_escapes_do_no_harm(tmp_path: Path) -> None:
+    (chunk,) = chunks(tmp_path, "\ufeff" + json.dumps(exit_record(0)), json.dumps(exit_record(1)))
+    assert [plate.decode() for plate in chunk.records.identities["plate"].tolist()] == ["湘A12345"] * 2
+
+
 def test_times_may_be_of_any_offset(tmp_path: Path) -> None:
     (chunk,) = chunks(tmp_path, exit_record(entry_time="2026-03-02T01:00:00Z"))
     assert chunk.records.passages.entry_times_ms[0] == ms("2026-03-02T09:00")
@@ -83,7 +88,7 @@ def test_what_need_not_be_there_has_a_default(tmp_path: Path) -> None:
         ("[" * 100_000, "is no JSON object"),
         (exit_record(plate=None, vehicle_type=None), "lacks plate, vehicle_type; add what is missing"),
         (exit_record(plate=7), "plate is no text; write it in quotes"),
-        (json.dumps(exit_record(plate="\ud800")), "plate has half a character"),
+        (json.dumps(exit_record(plate="\ud800")), "is no JSON object in utf-8"),
         (exit_record(vehicle_type="1"), "vehicle_type is no whole number"),
         (exit_record(fee_fen=4.65), "fee_fen is no whole number"),
         (exit_record(seat_count=True), "seat_count is no whole number"),

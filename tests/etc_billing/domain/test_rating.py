@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.etc_billing.domain.passages import NO_FEE_FEN
 from services.etc_billing.domain.products.product import RatingRule
 from services.etc_billing.domain.rating import TARIFF_CODE, Charges, Reason, rate, rules_of
+from services.etc_billing.domain.split import allocated_fen
 from services.etc_billing.domain.tariff import NO_PRICE_FEN, VEHICLE_TYPES
 from tests.etc_billing.passage_tables import SECTIONS, USUAL, Row, ms, passages, rule, tariff
 
@@ -168,3 +169,15 @@ def test_an_etc_passenger_never_pays_more_than_95_percent_of_cash(
     both = (Row(tuple(intervals), vehicle_type=vehicle_type, media=media) for media in (1, 2))
     etc, cash = rate(passages(*both), TARIFF, rules_of(rules or USUAL)).charge_fen.tolist()
     assert etc * 100 <= cash * 95
+
+
+@given(st.lists(rows, max_size=8), rule_lists)
+def test_what_is_due_splits_exactly_over_the_fees_of_intervals(
+    listed: list[Row], rules: tuple[RatingRule, ...]
+) -> None:
+    of = passages(*listed)
+    charged_rows = np.flatnonzero(rate(of, TARIFF, rules_of(rules)).reasons == Reason.NONE)
+    kept = of.take(charged_rows)
+    found, starts = rate(kept, TARIFF, rules_of(rules)), kept.intervals.starts
+    shares = allocated_fen(found.charge_fen, found.interval_fee_fen, starts, kept.intervals.numbers)
+    assert [shares[a:b].sum() for a, b in pairwise(starts)] == found.charge_fen.tolist()
