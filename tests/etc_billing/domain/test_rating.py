@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.etc_billing.domain.passages import NO_FEE_FEN
@@ -171,6 +171,7 @@ def test_an_etc_passenger_never_pays_more_than_95_percent_of_cash(
     assert etc * 100 <= cash * 95
 
 
+@settings(deadline=None)  # the split is compiled at its first call
 @given(st.lists(rows, max_size=8), rule_lists)
 def test_what_is_due_splits_exactly_over_the_fees_of_intervals(
     listed: list[Row], rules: tuple[RatingRule, ...]
