@@ -24,7 +24,7 @@ from services.vehicle_tracking.commands_register import app as register
 from services.vehicle_tracking.commands_try import app as tracking
 from services.vehicle_tracking.settings import TrackingSettings
 from simulation.commands import replay, simulate
-from simulation.toll_commands import toll_day
+from simulation.toll_commands import toll_day, tolls_live
 
 app = typer.Typer(
     name="xiangtong",
@@ -35,6 +35,7 @@ app = typer.Typer(
 app.command("simulate")(simulate)
 app.command("replay")(replay)
 app.command("simulate-tolls")(toll_day)
+app.command("simulate-tolls-live")(tolls_live)
 app.add_typer(register, name="register")
 app.add_typer(fences, name="fences")
 app.add_typer(jt808, name="jt808")

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
+import grpc
 import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
+from xiangtong.billing.v1.billing_service_pb2_grpc import BillingServiceStub
 
+from common.clock import SystemClock
 from simulation.province import province
 from simulation.toll_evasion import NO_PARTNER, Evasion
 from simulation.toll_exits import CHUNK, ExitNames, exit_lines, exit_names
 from simulation.toll_gantries import gantry_records
 from simulation.toll_gantry_lines import gantry_lines
+from simulation.toll_live import TollSystem, post_live
 from simulation.toll_network import INTERVALS, STATIONS, Int64s, TollNetwork, toll_network, ways
 from simulation.toll_tariff import NOTE, SyntheticTariff, synthetic_tariff, write_tariff
 from simulation.toll_trips import TollTrips, toll_trips
 from simulation.toll_truth import Charges, charged, owed, owner_amounts, split
 
+PAST_MS = 3_600_000  # what the first look of a live simulation posts at once
 DAY = "2026-03-10"
 
 
@@ -101,3 +108,31 @@ def _chunks(count: int) -> Iterator[Int64s]:
 
 def _joined(columns: tuple[NDArray[Any], ...]) -> list[str]:
     return [",".join(map(str, row)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def synthetic_tariff_in(folder: Path, seed: int) -> None:
+    """Write the tariff of the simulated tolls."""
+    network = toll_network(province(seed), seed)
+    write_tariff(folder, network, synthetic_tariff(network, seed))
+
+
+def tolls_live(
+    passages: Annotated[int, typer.Option(min=2, max=5_000_000, help="exits a day")] = 20_000,
+    seed: Annotated[int, typer.Option(help="what everything is made from")] = 1,
+    api: Annotated[str, typer.Option(help="HOST:PORT of the billing api")] = "127.0.0.1:6853",
+    token: Annotated[str, typer.Option(help="token for the api", envvar="XIANGTONG_GRPC_TOKEN")] = "",
+) -> None:
+    """Post synthetic tolls as they happen, from an hour ago on, until Ctrl-C."""
+    clock = SystemClock()
+
+    async def run() -> int:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        async with grpc.aio.insecure_channel(api) as channel:
+            caller = TollSystem(BillingServiceStub(channel), token)
+            return await post_live(
+                caller, seed=seed, passages=passages, clock=clock, stop=stop, from_ms=clock.now_ms() - PAST_MS
+            )
+
+    Console().print(f"{asyncio.run(run())} exits posted")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 import redis
 
@@ -31,7 +32,7 @@ class Running:
     """`xiangtong run` as a person starts it; `lines`: what it has printed."""
 
     def __init__(self, folder: Path) -> None:
-        names = ("GATEWAY_PORT", "ACCESS_PORT", "API_PORT", "INGEST_PORT", "METRICS_PORT")
+        names = ("GATEWAY_PORT", "ACCESS_PORT", "API_PORT", "INGEST_PORT", "BILLING_PORT", "METRICS_PORT")
         ports = dict(zip(names, (str(port) for port in free_ports(len(names))), strict=True))
         kept = {name: value for name, value in os.environ.items() if not name.startswith("XIANGTONG_")}
         environment = {**kept, **{f"XIANGTONG_{name}": port for name, port in ports.items()}, "COLUMNS": "200"}
@@ -78,6 +79,13 @@ class Running:
         return code
 
 
+def tolls_posted(folder: Path) -> int:
+    """How many passages the ledger holds."""
+    with psycopg.connect(EmbeddedPostgres(folder).url) as connection:
+        found = connection.execute("SELECT count(*) FROM billing.passages").fetchone()
+    return int(found[0]) if found else 0
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     made = Running(tmp_path)
@@ -96,6 +104,7 @@ def test_one_command_runs_everything_restarts_what_dies_and_stops_cleanly(runnin
     with urllib.request.urlopen(running.url, timeout=5) as answer:
         assert answer.status == 200
     running.wait_for(lambda: running.said("20 vehicles are registered"))
+    running.wait_for(lambda: tolls_posted(tmp_path) > 0)
     second = subprocess.run(
         [sys.executable, "-m", "services", "all"], cwd=ROOT, env=running.environment, capture_output=True, check=False
     )
