@@ -16,6 +16,7 @@ Bools = NDArray[np.bool_]
 
 INTERVALS_MIN = 5  # shorter trips show too little to tell the kinds apart
 NO_PARTNER = -1
+AGAIN_S = (120, 1_800)  # from an exit to the second one, or a little longer
 TOGETHER_MS_MIN = 60_000  # of two trips that are to be at the same time
 
 
@@ -32,6 +33,7 @@ class Evasion(IntEnum):
     U_TURN = 7  # drives to a far station, turns, and leaves where it came from
 
 
+PAIRED = (Evasion.DOUBLE_EXIT, Evasion.ONE_PLATE_TWO_TAGS)
 EVASION_SHARES: Mapping[Evasion, float] = {kind: 0.0005 for kind in Evasion if kind}
 
 
@@ -49,19 +51,23 @@ class Plan:
 def evasions(rng: np.random.Generator, plan: Plan, shares: Mapping[Evasion, float]) -> tuple[NDArray[np.uint8], Int64s]:
     """The Evasion of each trip and the row of its partner (NO_PARTNER for none), both (n,).
 
-    A partner is the trip before; it has no evasion itself.
+    A partner left before, has no evasion itself, and is the partner of one trip.
     """
     count = len(plan.counts)
     kinds, partners = np.zeros(count, np.uint8), np.full(count, NO_PARTNER)
-    taken = np.zeros(count, np.bool_)
+    taken, may_evade = np.zeros(count, np.bool_), rng.random(count) < 0.5  # the other half may be partners
     for kind in sorted(shares):
-        fit = np.flatnonzero(_fit(plan, kind) & ~taken)
-        rows = rng.choice(fit, min(round(shares[kind] * count), len(fit)), replace=False)
-        kinds[rows] = kind
-        taken[rows] = True
-        if kind in (Evasion.DOUBLE_EXIT, Evasion.ONE_PLATE_TWO_TAGS):
-            partners[rows] = rows - 1
-            taken[rows - 1] = True
+        others = _others(rng, plan, kind)
+        fit = _fit(plan, kind, others) & ~taken
+        if kind in PAIRED:
+            fit &= (others >= 0) & may_evade & ~may_evade[others] & ~taken[others]
+        rows = rng.permutation(np.flatnonzero(fit))
+        if kind in PAIRED:
+            rows = rows[np.sort(np.unique(others[rows], return_index=True)[1])]
+        rows = rows[: round(shares[kind] * count)]
+        kinds[rows], taken[rows] = kind, True
+        if kind in PAIRED:
+            partners[rows], taken[others[rows]] = others[rows], True
     return kinds, partners
 
 
@@ -76,26 +82,28 @@ def seen(rng: np.random.Generator, kinds: NDArray[np.uint8], starts: Int64s) -> 
     return mask
 
 
-def _fit(plan: Plan, kind: Evasion) -> Bools:
-    """Which trips can be of a kind. Even rows only where the row before is the partner, so that none is both."""
+def _others(rng: np.random.Generator, plan: Plan, kind: Evasion) -> Int64s:
+    """The trip that would be each trip's partner, (n,): some minutes before for a second exit, else the one before."""
+    rows = np.arange(len(plan.counts))
+    if kind != Evasion.DOUBLE_EXIT:
+        return rows - 1
+    before_ms = plan.exit_times_ms - rng.integers(*AGAIN_S, len(rows)) * 1000
+    return np.searchsorted(plan.exit_times_ms, before_ms, side="right").astype(np.int64) - 1
+
+
+def _fit(plan: Plan, kind: Evasion, others: Int64s) -> Bools:
+    """Which trips can be of a kind, (n,)."""
     tagged = plan.vehicles.media_types == OBU
-    long = plan.counts >= INTERVALS_MIN
-    fit: Bools = long & tagged
+    fit: Bools = (plan.counts >= INTERVALS_MIN) & tagged
     match kind:
         case Evasion.DOUBLE_EXIT:
-            fit = _even(len(fit))
+            fit = np.ones(len(fit), np.bool_)
         case Evasion.ONE_PLATE_TWO_TAGS:
-            elsewhere = plan.entry_stations != np.roll(plan.entry_stations, 1)
-            meanwhile = plan.entry_times_ms < np.roll(plan.exit_times_ms, 1) - TOGETHER_MS_MIN
-            fit = _even(len(fit)) & fit & np.roll(fit, 1) & elsewhere & meanwhile
+            elsewhere = plan.entry_stations != plan.entry_stations[others]
+            meanwhile = plan.entry_times_ms < plan.exit_times_ms[others] - TOGETHER_MS_MIN
+            fit = fit & fit[others] & elsewhere & meanwhile
         case Evasion.BIG_VEHICLE_SMALL_TAG:
             fit = np.isin(plan.vehicles.types, TRUCKS[2:]) & tagged & (plan.vehicles.classes == 0)
         case Evasion.OVERTIME:
             fit = plan.counts >= 2
     return fit
-
-
-def _even(count: int) -> Bools:
-    even: Bools = np.arange(count) % 2 == 0
-    even[:1] = False
-    return even
