@@ -126,6 +126,8 @@ def test_compose_runs_the_same_roles_and_prepares_them_first() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     roles = {name for name, service in services.items() if service["image"].startswith("xiangtong")}
     deployed = {path.stem for path in (ROOT / "k8s" / "base").glob("*.yaml")} & roles
-    assert roles == deployed == {"prepare", "tracking-access", "tracking-engine", "tracking-api", "billing-api", "gateway"}
+    assert (
+        roles == deployed == {"prepare", "tracking-access", "tracking-engine", "tracking-api", "billing-api", "gateway"}
+    )
     for name in roles - {"prepare"}:
         assert services[name]["depends_on"]["prepare"] == {"condition": "service_completed_successfully"}
