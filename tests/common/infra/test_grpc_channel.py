@@ -7,13 +7,14 @@ from typing import Any
 
 import grpc
 import pytest
-from common.infra.grpc_channel import open_channel
 from xiangtong.tracking.v1 import tracking_service_pb2 as pb
 from xiangtong.tracking.v1.tracking_service_pb2_grpc import (
     TrackingServiceServicer,
     TrackingServiceStub,
     add_TrackingServiceServicer_to_server,
 )
+
+from common.infra.grpc_channel import open_channel
 
 pytestmark = pytest.mark.enable_socket
 
