@@ -30,7 +30,7 @@ from simulation.toll_trips import TollTrips, toll_trips
 from simulation.toll_truth import Charges, charged, owed, owner_amounts, split
 
 PAST_MS = 3_600_000  # what the first look of a live simulation posts at once
-DAY = "2026-03-10"
+DAY, DAY_FIRST = "2026-03-10", date(2020, 1, 1)
 
 
 def toll_day(
@@ -40,11 +40,14 @@ def toll_day(
     day: Annotated[str, typer.Option(help="the day of the exits, YYYY-MM-DD")] = DAY,
     intervals: Annotated[int, typer.Option(help="toll intervals, both directions")] = INTERVALS,
     stations: Annotated[int, typer.Option(help="toll stations")] = STATIONS,
+    gantries: Annotated[bool, typer.Option(help="also write gantries.jsonl, about 9 kB a passage")] = True,
 ) -> None:
     """Write a day of synthetic tolls: tariff/, exits.jsonl, gantries.jsonl, and the truth (truth.csv, split.csv)."""
     console = Console()
     try:
         on, land = date.fromisoformat(day), province(seed)
+        if on < DAY_FIRST:
+            raise ValueError(f"{day} is before {DAY_FIRST}, the first day of the tariff")
         network = toll_network(land, seed, intervals=intervals, stations=stations)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
@@ -52,20 +55,25 @@ def toll_day(
     trips = toll_trips(network, ways(network), seed=seed, count=passages, day=on)
     write_tariff(out / "tariff", network, tariff)
     with Progress(console=console) as progress:
-        _write_day(out, network, tariff, trips, seed, progress)
+        _write_day(out, network, tariff, trips, progress)
+        if gantries:
+            _write_gantries(out, network, tariff, trips, seed, progress)
     console.print(f"{len(trips)} passages of {len(trips.numbers)} intervals in {out} ({NOTE})")
 
 
-def _write_day(
-    out: Path, network: TollNetwork, tariff: SyntheticTariff, trips: TollTrips, seed: int, progress: Progress
-) -> None:
+def _write_day(out: Path, network: TollNetwork, tariff: SyntheticTariff, trips: TollTrips, progress: Progress) -> None:
     paid, names = charged(trips, tariff), exit_names(trips, network)
     _write_lines(out / "exits.jsonl", exit_lines(trips, network, names, paid.charges_fen), len(trips), progress)
-    sent = gantry_records(trips, seed)
-    lines = gantry_lines(trips, network, tariff, names, sent)
-    _write_lines(out / "gantries.jsonl", lines, len(sent.arrivals), progress)
     _write_lines(out / "truth.csv", _truth_lines(trips, names, paid, owed(trips, tariff)), len(trips) + 1, progress)
     _write_lines(out / "split.csv", _owner_lines(trips, network, names, split(trips, paid)), None, progress)
+
+
+def _write_gantries(
+    out: Path, network: TollNetwork, tariff: SyntheticTariff, trips: TollTrips, seed: int, progress: Progress
+) -> None:
+    sent = gantry_records(trips, seed)
+    lines = gantry_lines(trips, network, tariff, exit_names(trips, network), sent)
+    _write_lines(out / "gantries.jsonl", lines, len(sent.arrivals), progress)
 
 
 def _write_lines(path: Path, chunks: Iterable[list[str]], total: int | None, progress: Progress) -> None:

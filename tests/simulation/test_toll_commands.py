@@ -43,7 +43,18 @@ def test_the_same_seed_writes_the_same_bytes_and_another_does_not(tmp_path: Path
     assert one["exits.jsonl"] != other["exits.jsonl"]
 
 
-@pytest.mark.parametrize("options", [["--day", "tomorrow"], ["--intervals", "10"], ["--stations", "5000"]])
+def test_gantries_can_be_left_out_and_nothing_else_changes(tmp_path: Path) -> None:
+    whole, without = written(tmp_path / "a"), written(tmp_path / "b", "--no-gantries")
+    assert {name: text for name, text in whole.items() if name != "gantries.jsonl"} == without
+
+
+def test_two_passages_are_a_day_too(tmp_path: Path) -> None:
+    assert len(written(tmp_path / "day", "--passages", "2")["exits.jsonl"].splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "options", [["--day", "tomorrow"], ["--day", "2019-12-31"], ["--intervals", "10"], ["--stations", "5000"]]
+)
 def test_what_cannot_be_made_is_refused_with_words(tmp_path: Path, options: list[str]) -> None:
     result = CliRunner().invoke(APP, [str(tmp_path / "day"), *SMALL, *options])
     assert result.exit_code == 2
