@@ -44,7 +44,7 @@ class LedgerStore:
             rows = cursor.execute(
                 b"SELECT uuid_send(passage_key), digest, charge_fen FROM billing.passages"
                 b" WHERE passage_key = ANY(%s::uuid[])",
-                ([key.hex() for key in _split(keys)],),
+                (_array(_split(keys)),),
             ).fetchall()
         return {bytes(key): Known(digest, charge) for key, digest, charge in rows}
 
@@ -53,7 +53,7 @@ class LedgerStore:
         with _connected(self._pool) as connection, connection.cursor(binary=True) as cursor:
             rows = cursor.execute(
                 b"SELECT uuid_send(passage_key), body FROM billing.passages WHERE passage_key = ANY(%s::uuid[])",
-                ([key.hex() for key in keys],),
+                (_array(keys),),
             ).fetchall()
         return {bytes(key): bytes(body) for key, body in rows}
 
@@ -92,24 +92,25 @@ class LedgerStore:
         """Store a block; durable on return. Returns its number. Raises PassageTaken when a passage came in through
         another chain meanwhile."""
         try:
-            return self._add(block)
+            with _connected(self._pool) as connection:
+                return self.add_within(connection, block)
         except psycopg.errors.UniqueViolation as error:
             raise PassageTaken from error
 
-    def _add(self, block: Block) -> int:
-        with _connected(self._pool) as connection:
-            number, previous_hash = self._end_of_chain(connection)
-            streams = _streams(block, self._chain, number)
-            header = Header(
-                self._chain, number, block.post_time_ms, len(block.bodies), len(block.entries),
-                _content_hash(streams.values()), previous_hash,
-            )  # fmt: skip
-            connection.execute(
-                "INSERT INTO billing.blocks VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", (*header, block_hash(header))
-            )
-            for table, stream in streams.items():
-                with connection.cursor() as cursor, cursor.copy(_copy(table)) as copy:
-                    copy.write(HEADER + stream + TRAILER)
+    def add_within(self, connection: psycopg.Connection[TupleRow], block: Block) -> int:
+        """Store a block as part of somebody's transaction. Returns its number."""
+        number, previous_hash = self._end_of_chain(connection)
+        streams = _streams(block, self._chain, number)
+        header = Header(
+            self._chain, number, block.post_time_ms, len(block.bodies), len(block.entries),
+            _content_hash(streams.values()), previous_hash,
+        )  # fmt: skip
+        connection.execute(
+            "INSERT INTO billing.blocks VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", (*header, block_hash(header))
+        )
+        for table, stream in streams.items():
+            with connection.cursor() as cursor, cursor.copy(_copy(table)) as copy:
+                copy.write(HEADER + stream + TRAILER)
         return number
 
     def balance_fen(self, account: Account, *, known_time_ms: int, business_day: int) -> int:
@@ -195,7 +196,7 @@ def _streams(block: Block, chain: int, number: int) -> dict[str, bytes]:
     passages = fixed_rows(
         [
             block.keys, block.digests, np.full(n, chain, np.int32), np.full(n, number, np.int64),
-            np.arange(n, dtype=np.int32), block.debtors, block.days, block.exit_times_ms, block.payables_fen,
+            np.arange(n, dtype=np.int32), block.debtors, block.days[:n], block.exit_times_ms, block.payables_fen,
             block.charges_fen,
         ],
         fields_more=1,
@@ -227,6 +228,11 @@ def _copy(table: str) -> bytes:
 def _split(keys: NDArray[np.void]) -> list[bytes]:
     whole = keys.tobytes()
     return [whole[n : n + 16] for n in range(0, len(whole), 16)]
+
+
+def _array(keys: Sequence[bytes]) -> str:
+    """Keys as PostgreSQL writes an array, in one piece: a list would be quoted key by key."""
+    return f"{{{','.join([key.hex() for key in keys])}}}"
 
 
 @contextmanager

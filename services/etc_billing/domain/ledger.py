@@ -20,6 +20,7 @@ class AccountKind(IntEnum):
     TOLL_IN_CLEARING = 4  # charged, not yet split among owners; holder: province
     DISCOUNT_COST = 5  # tolls that a programme forgoes; holder: programme
     TOLL_FORGONE = 6  # the other side of it; holder: province
+    OWNER_PAYABLE = 7  # what an owner gets of cleared days; holder: owner/section
 
 
 class Account(NamedTuple):
@@ -59,6 +60,18 @@ def reserved(
     kept = amounts_fen != 0
     made = Postings(entries[kept], accounts[kept], amounts_fen[kept])
     assert (entry_sums(made, n) == 0).all()
+    return made
+
+
+def cleared(payables_fen: Int64s) -> Postings:
+    """One entry of a day: what waited for clearing on the last account, k, is owed to owners on accounts 0 to k - 1;
+    (k,), none is 0."""
+    k = len(payables_fen)
+    assert (payables_fen != 0).all()
+    amounts_fen = np.append(-payables_fen, payables_fen.sum()).astype(np.int64)
+    kept = amounts_fen != 0
+    made = Postings(np.zeros(k + 1, np.int32)[kept], np.arange(k + 1, dtype=np.int32)[kept], amounts_fen[kept])
+    assert (entry_sums(made, 1) == 0).all()
     return made
 
 

@@ -34,7 +34,8 @@ class Stored(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Block:
     """Passages to be added, (n,) each, with the postings, (k,), of their entries, one entry a passage, and what these
-    change on accounts and business days, (j,). Accounts are numbers of the store; days are since 1970-01-01."""
+    change on accounts and business days, (j,). Accounts are numbers of the store; days are since 1970-01-01. An entry
+    without a passage, such as a clearing's, has its day in `days` after those of passages."""
 
     post_time_ms: int
     keys: NDArray[np.void]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.etc_billing.domain.ledger import Account, AccountKind, account_sums, entry_sums, reserved
+from services.etc_billing.domain.ledger import Account, AccountKind, account_sums, cleared, entry_sums, reserved
 
 FEN = st.integers(0, 10**9)
 
@@ -45,3 +45,11 @@ def test_a_free_passage_has_no_posting_but_what_is_forgone() -> None:
 
 def test_an_account_is_named_by_kind_and_holder() -> None:
     assert str(Account(AccountKind.ISSUER_RESERVED, "430101")) == "issuer_reserved:430101"
+
+
+@given(st.lists(st.integers(1, 10**9), max_size=20))
+def test_what_waited_for_clearing_is_owed_to_owners(payables: list[int]) -> None:
+    made = cleared(np.array(payables, np.int64))
+    assert (entry_sums(made, 1) == 0).all()
+    assert made.amounts_fen.tolist() == ([*(-fen for fen in payables), sum(payables)] if payables else [])
+    assert made.accounts.tolist() == list(range(len(made)))
