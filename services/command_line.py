@@ -10,6 +10,7 @@ from rich.table import Table
 
 from common.infra.servers import stop_servers
 from common.infra.settings import load, table
+from services.etc_billing.commands_clear import check_proof, clear_day, prove_lines
 from services.etc_billing.commands_post import post_file
 from services.etc_billing.commands_rate import rate_file
 from services.etc_billing.commands_verify import verify
@@ -47,6 +48,9 @@ billing = typer.Typer(
 billing.command("post")(post_file)
 billing.command("rate")(rate_file)
 billing.command("verify")(verify)
+billing.command("clear")(clear_day)
+billing.command("prove")(prove_lines)
+billing.command("check-proof")(check_proof)
 app.add_typer(billing, name="billing")
 
 
