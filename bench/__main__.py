@@ -26,6 +26,7 @@ BENCHES = (
     "console",
     "scaling",
     "rate",
+    "clear-day",
 )
 RESULTS = Path(__file__).parent / "results.json"
 
