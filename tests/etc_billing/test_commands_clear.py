@@ -89,6 +89,6 @@ def test_a_closed_day_is_told_and_altered_sheets_are_named(prepared: Path, tarif
 def test_what_cannot_be_done_is_said(prepared: Path, tariff: str, tmp_path: Path) -> None:
     assert "is not over" in run("clear", "2999-01-01", "--tariff", tariff).output
     assert "--tariff or XIANGTONG_BILLING_TARIFF" in run("clear", "2026-10-26").output
-    assert "no cleared passage" in run("prove", exit_id(77), "--owner", "示例业主").output
+    assert "no clearing" in run("prove", exit_id(77), "--owner", "示例业主").output
     (tmp_path / "empty").mkdir()
     assert run("clear", "2026-10-26", "--tariff", str(tmp_path / "empty")).exit_code == 1

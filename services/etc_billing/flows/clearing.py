@@ -175,12 +175,12 @@ def prove(exit_id: str, owner: str, *, clearings: Clearings, files: Files) -> di
     day = clearings.find_day(record_keys(np.array([exit_id.encode()], "S40"))[0].tobytes())
     sheet = next((sheet for sheet in clearings.sheets(day) if sheet.owner == owner), None) if day is not None else None
     if day is None or sheet is None:
-        raise NotFound("cleared passage", f"{exit_id} of {owner}")
+        raise NotFound("clearing", f"{exit_id} of {owner}")
     root, lines = proofs_of(files.read(path_of(day, file_name(owner))), exit_id, day=written(day), owner=owner)
     if root != sheet.root:
         raise NotAllowedNow("SHEET_DIFFERS", f"the sheet of {owner} for {written(day)} is not the one that was made")
     if not lines:
-        raise NotFound("cleared passage", f"{exit_id} of {owner}")
+        raise NotFound("clearing", f"{exit_id} of {owner}")
     return {"day": written(day), "owner": owner, "root": root.hex(), "lines": [_proof_json(line) for line in lines]}
 
 
