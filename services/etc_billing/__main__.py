@@ -22,8 +22,7 @@ from common.infra.servers import postgres_url
 from common.infra.settings import BAD_SETTINGS_EXIT_CODE, load
 from services.etc_billing.adapters.ledger_store import LedgerStore
 from services.etc_billing.adapters.tariff_files import tariff_in
-from services.etc_billing.domain.exit_records import ExitRecords
-from services.etc_billing.flows.posting import Answers, posted
+from services.etc_billing.flows.posting import Answers, Checked, posted_checked
 from services.etc_billing.flows.rated_records import TariffRating
 from services.etc_billing.server.billing import BillingServer, billing_service
 from services.etc_billing.settings import BillingSettings
@@ -63,9 +62,7 @@ def _run_api(settings: BillingSettings, stack: ExitStack) -> None:
         )  # fmt: skip
 
 
-def _post(
-    settings: BillingSettings, ledger: LedgerStore, clock: SystemClock
-) -> Callable[[ExitRecords], Answers] | None:
+def _post(settings: BillingSettings, ledger: LedgerStore, clock: SystemClock) -> Callable[[Checked], Answers] | None:
     if settings.billing_tariff is None:
         return None
     found = tariff_in(settings.billing_tariff)
@@ -73,7 +70,7 @@ def _post(
         for error in found.errors[:ERRORS_SHOWN_MAX]:
             log.critical("tariff cannot be used", error=str(error))
         raise SystemExit(BAD_SETTINGS_EXIT_CODE)
-    return partial(posted, ledger=ledger, rating=TariffRating(found.tariff, found.rules), clock=clock)
+    return partial(posted_checked, ledger=ledger, rating=TariffRating(found.tariff, found.rules), clock=clock)
 
 
 _ROLES: dict[str, Callable[[BillingSettings, ExitStack], None]] = {"api": _run_api}

@@ -32,26 +32,48 @@ class Answers:
     details: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Records with what is found out about each without looking into the ledger, (n,) each. `refused`: what is wrong
+    with it, in REASONS; `marks`: digests of `written`, its bytes."""
+
+    records: ExitRecords
+    refused: NDArray[np.uint8]
+    written: list[bytes]
+    keys: NDArray[np.void]
+    marks: Int64s
+
+
+def checked(records: ExitRecords) -> Checked:
+    """The records, checked: half of the work, and none of the ledger's."""
+    written = bodies(records)
+    return Checked(records, refusals(records), written, record_keys(records.identities["exit_id"]), digests(written))
+
+
 def posted(records: ExitRecords, *, ledger: Ledger, rating: Rating, clock: Clock) -> Answers:
     """Post records, each once; what is there already stays as it is. Repeating it changes nothing."""
-    refused = refusals(records)
-    written = bodies(records)
-    keys, marks = record_keys(records.identities["exit_id"]), digests(written)
+    return posted_checked(checked(records), ledger=ledger, rating=rating, clock=clock)
+
+
+def posted_checked(sent: Checked, *, ledger: Ledger, rating: Rating, clock: Clock) -> Answers:
+    """The same for records that are checked already."""
+    records, keys, marks, written = sent.records, sent.keys, sent.marks, sent.written
     answers = Answers(np.zeros(len(records), np.uint8), np.zeros(len(records), np.int64))
-    for row in np.flatnonzero(refused).tolist():
-        _answer(answers, row, REJECTED, detail=REASONS[refused[row]])
+    for row in np.flatnonzero(sent.refused).tolist():
+        _answer(answers, row, REJECTED, detail=REASONS[sent.refused[row]])
     for _ in range(ATTEMPTS_MAX):
         waiting = np.flatnonzero(answers.outcomes == 0)
         new = _compared(answers, waiting, keys, marks, written, ledger)
-        rated = rating(records)
-        rated_rows = _rateable(answers, new, rated)
-        if len(rated_rows):
-            block, charges_fen = _block(records, rated_rows, rated, keys, marks, written, ledger, clock)
-            try:
-                ledger.add(block)
-            except PassageTaken:
-                continue
-            answers.outcomes[rated_rows], answers.charges_fen[rated_rows] = CREATED, charges_fen
+        if len(new):
+            rated = rating(records)
+            rated_rows = _rateable(answers, new, rated)
+            if len(rated_rows):
+                block, charges_fen = _block(records, rated_rows, rated, keys, marks, written, ledger, clock)
+                try:
+                    ledger.add(block)
+                except PassageTaken:
+                    continue
+                answers.outcomes[rated_rows], answers.charges_fen[rated_rows] = CREATED, charges_fen
         _repeat(answers, waiting, keys, marks, written)
         _count(answers)
         return answers

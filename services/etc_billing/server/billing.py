@@ -19,11 +19,11 @@ from common.clock import Clock, utc
 from common.errors import InvalidInput, NotAllowedNow, Violation
 from common.infra.grpc import Service
 from services.etc_billing.convert.exit_records import exit_records_of, post_response
-from services.etc_billing.domain.exit_records import EXIT_ID_SIZE_MAX, ExitRecords, record_of
+from services.etc_billing.domain.exit_records import EXIT_ID_SIZE_MAX, record_of
 from services.etc_billing.domain.identifiers import record_keys
 from services.etc_billing.domain.ledger import Account, AccountKind
 from services.etc_billing.flows.ports import Stored
-from services.etc_billing.flows.posting import Answers
+from services.etc_billing.flows.posting import Answers, Checked, checked
 
 RECORDS_MAX = 10_000
 NAME = "xiangtong.billing.v1.BillingService"
@@ -42,12 +42,14 @@ class Passages(Protocol):
 
 
 class BillingServer:
-    """Posts in one thread, in the order of calls: a chain has one writer. `post`: None where there is no tariff."""
+    """Posts in one thread, in the order of calls: a chain has one writer. Another checks what comes next meanwhile.
+    `post`: None where there is no tariff."""
 
-    def __init__(self, post: Callable[[ExitRecords], Answers] | None, passages: Passages, clock: Clock) -> None:
+    def __init__(self, post: Callable[[Checked], Answers] | None, passages: Passages, clock: Clock) -> None:
         self._post = post
         self._passages = passages
         self._clock = clock
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="checking")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="posting")
 
     async def PostPassageRecords(
@@ -57,13 +59,14 @@ class BillingServer:
             raise NotAllowedNow("NO_TARIFF", "there is no tariff: set XIANGTONG_BILLING_TARIFF to its folder")
         if len(request.exits.exit_ids) > RECORDS_MAX:
             raise InvalidInput(Violation("exits.exit_ids", f"send at most {RECORDS_MAX} records at once"))
+        loop = asyncio.get_running_loop()
         try:
-            records = exit_records_of(request.exits)
+            sent = await loop.run_in_executor(self._reader, _checked, request.exits)
         except ValueError as error:
             raise InvalidInput(Violation("exits", str(error))) from error
-        if not len(records):
+        if sent is None:
             return pb.PostPassageRecordsResponse()
-        return post_response(await asyncio.get_running_loop().run_in_executor(self._writer, self._post, records))
+        return await loop.run_in_executor(self._writer, _answered, self._post, sent)
 
     async def GetPassage(self, request: pb.GetPassageRequest, context: Any) -> pb.GetPassageResponse:
         exit_id = request.exit_id.encode()
@@ -85,12 +88,23 @@ class BillingServer:
 
     def close(self) -> None:
         """Let what is being posted end."""
+        self._reader.shutdown()
         self._writer.shutdown()
 
 
 def billing_service(servicer: BillingServer) -> Service:
     """The service for common.infra.grpc."""
     return Service(NAME, add_BillingServiceServicer_to_server, servicer)
+
+
+def _checked(message: pb.ExitRecords) -> Checked | None:
+    """None where there are no records."""
+    records = exit_records_of(message)
+    return checked(records) if len(records) else None
+
+
+def _answered(post: Callable[[Checked], Answers], sent: Checked) -> pb.PostPassageRecordsResponse:
+    return post_response(post(sent))
 
 
 def _passage(stored: Stored) -> pb.Passage:

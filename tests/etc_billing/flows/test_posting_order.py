@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from common.clock import ManualClock
 from common.errors import Unavailable
+from services.etc_billing.domain.exit_records import ExitRecords
 from services.etc_billing.domain.ledger import Account
 from services.etc_billing.domain.passages import Int32s, Int64s
-from services.etc_billing.flows.ports import Block, Known, PassageTaken
+from services.etc_billing.flows.ports import Block, Known, PassageTaken, Rated
 from services.etc_billing.flows.posting import CREATED, EXISTS, REJECTED, Answers, posted
 from tests.etc_billing.exit_world import DAY_MS, exit_id, rated, records
 
@@ -135,3 +136,15 @@ def test_no_order_of_records_changes_passages_charges_or_balances(seed: int) -> 
     again = post(rows, ledger)
     assert set(again.outcomes.tolist()) == {EXISTS, REJECTED}
     assert int((again.outcomes == EXISTS).sum()) == len(ledger.passages)
+
+
+def test_what_is_there_already_is_not_rated_again() -> None:
+    rows = given(random.Random(1))
+    ledger = in_order(rows)
+    good = [row for row in rows if row["intervals"]]
+
+    def refuse(_: ExitRecords) -> Rated:
+        raise AssertionError("rated")
+
+    found = posted(records(*good), ledger=ledger, rating=refuse, clock=ManualClock(1))
+    assert set(found.outcomes.tolist()) <= {EXISTS, REJECTED}

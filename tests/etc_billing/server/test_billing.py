@@ -20,7 +20,7 @@ from common.infra.migrations import migrate
 from common.infra.postgres import Pool, open_pool
 from common.infra.settings import GrpcSettings
 from services.etc_billing.adapters.ledger_store import LedgerStore
-from services.etc_billing.flows.posting import posted
+from services.etc_billing.flows.posting import posted_checked
 from services.etc_billing.server.billing import RECORDS_MAX, BillingServer, billing_service
 from tests.etc_billing.exit_world import exit_id, message, rated
 
@@ -39,7 +39,7 @@ def pool(postgres_url: str) -> Iterator[Pool]:
 async def serving(pool: Pool, *, tariff: bool = True) -> AsyncIterator[Any]:
     """A stub of the running service."""
     store, clock = LedgerStore(pool, 1), ManualClock(1_000_000)
-    post = partial(posted, ledger=store, rating=rated, clock=clock) if tariff else None
+    post = partial(posted_checked, ledger=store, rating=rated, clock=clock) if tariff else None
     servicer = BillingServer(post, store, clock)
     server = await start([billing_service(servicer)], GrpcSettings(), host="127.0.0.1", port=0)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
