@@ -101,10 +101,12 @@ _CHARACTER_BITS = _bits_of_characters()
 
 def well_formed(texts: Texts, kind: Kind) -> Claims:
     """Whether each text, (n,) S of any width, follows a layout of its kind. An empty text follows none."""
-    codes = _codes(texts)
+    codes, sizes = _codes(texts), np.char.str_len(texts)
     found = np.zeros(len(texts), np.bool_)
     for layout in LAYOUTS[kind]:
-        found |= _follows(codes, layout)
+        rows = np.flatnonzero(sizes == len(layout.places))
+        if len(rows):
+            found[rows] = _follows(codes[rows, : len(layout.places)], layout)
     return found
 
 
@@ -136,17 +138,13 @@ def _codes(texts: Texts) -> Codes:
 
 
 def _follows(codes: Codes, layout: Layout) -> Claims:
-    size, width = len(layout.places), codes.shape[1]
-    if width < size:
-        return np.zeros(len(codes), np.bool_)
+    """Whether characters, (n, size of the layout), follow it."""
     places = np.array([_BITS[place] for place in layout.places], np.uint8)
-    found: Claims = ((_CHARACTER_BITS[codes[:, :size]] & places) != 0).all(axis=1)
-    if width > size:
-        found &= (codes[:, size:] == 0).all(axis=1)
+    found: Claims = ((_CHARACTER_BITS[codes] & places) != 0).all(axis=1)
     if layout.time_at >= 0:
         found &= _times_exist(codes[:, layout.time_at : layout.time_at + layout.time_size])
     if layout.serial_at >= 0:
-        found &= (codes[:, layout.serial_at : size] != ord("0")).any(axis=1)
+        found &= (codes[:, layout.serial_at :] != ord("0")).any(axis=1)
     return found
 
 
