@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,10 @@ def fixed_rows(columns: list[NDArray[Any]], *, fields_more: int = 0) -> NDArray[
 
 def with_bodies(rows: NDArray[Any], bodies: list[bytes]) -> bytes:
     """The rows, each with one bytea more."""
-    heads, size = rows.tobytes(), rows.dtype.itemsize
-    return b"".join(
-        part
-        for n, body in enumerate(bodies)
-        for part in (heads[n * size : (n + 1) * size], len(body).to_bytes(4, "big"), body)
-    )
+    heads = np.empty(len(rows), [("row", rows.dtype), ("size", ">i4")])
+    heads["row"], heads["size"] = rows, [len(body) for body in bodies]
+    whole = heads.view(f"V{heads.dtype.itemsize}").tolist()  # bytes, a row each
+    return b"".join(chain.from_iterable(zip(whole, bodies, strict=True)))
 
 
 def _wire(dtype: np.dtype[Any]) -> np.dtype[Any]:
