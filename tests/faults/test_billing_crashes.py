@@ -5,21 +5,14 @@ from __future__ import annotations
 import os
 import random
 import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-import grpc
 import numpy as np
 import pytest
 from xiangtong.billing.v1 import billing_service_pb2 as pb
-from xiangtong.billing.v1.billing_service_pb2_grpc import BillingServiceStub
 
 from bench.stack import Stack
 from simulation.province import province
@@ -30,73 +23,19 @@ from simulation.toll_tariff import synthetic_tariff, write_tariff
 from simulation.toll_trips import TollTrips, toll_trips
 from simulation.toll_truth import charged
 from tests.faults.billing_outcome import faults_in, stored
+from tests.faults.billing_sender import EXISTS, STUCK_S_MAX, Call, Senders, senders_to, total
 from tests.real_servers import PostgresServer
 
 API = "billing-api"
 INTERVALS, STATIONS = 240, 90
 FIRST_DAY, DAYS = date(2026, 3, 10), 2
-FILES, SENDERS = 8, 3
+FILES = 8
 CALL_RECORDS = (200, 2_000)
 AGAIN = 0.1  # of the calls that a file holds twice
 LANE_CHARGED = 0.3  # of the trips: the lane says what it took
 DOWN_S, MOMENT_S_MAX = (0.0, 1.0), 0.2
-CALL_TIMEOUT_S, RETRY_S, STUCK_S_MAX = 20.0, 0.1, 180.0
-CREATED, EXISTS = pb.POSTING_OUTCOME_CREATED, pb.POSTING_OUTCOME_EXISTS
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.services("postgres")]
-
-
-@dataclass(frozen=True)
-class Call:
-    """Exit records that are sent together, and what each truly costs."""
-
-    records: pb.ExitRecords
-    charges_fen: Int64s
-
-
-@dataclass
-class Sender:
-    """Sends calls until each was answered. `outcomes`: of every answered record; `refused`: calls, by status."""
-
-    address: str
-    outcomes: Counter[int] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    answered: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def post(self, calls: Sequence[Call]) -> None:
-        """Send calls one after another; what each answer says must be the truth."""
-        with channel_to(self.address) as channel:
-            stub = BillingServiceStub(channel)
-            for call in calls:
-                answer = self._answer(stub, call)
-                assert set(answer.outcomes) <= {CREATED, EXISTS}, list(answer.remarks)[:5]
-                assert answer.charges_fen == call.charges_fen.tolist()
-                with self._lock:
-                    self.outcomes.update(answer.outcomes)
-                    self.answered += 1
-
-    def _answer(self, stub: BillingServiceStub, call: Call) -> pb.PostPassageRecordsResponse:
-        deadline_s = time.monotonic() + STUCK_S_MAX
-        while True:
-            try:
-                return stub.PostPassageRecords(  # type: ignore[no-any-return, unused-ignore]
-                    pb.PostPassageRecordsRequest(exits=call.records), timeout=CALL_TIMEOUT_S
-                )
-            except grpc.RpcError as error:
-                with self._lock:
-                    self.refused[error.code().name] += 1
-                assert error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED), error
-                assert time.monotonic() < deadline_s, error
-                time.sleep(RETRY_S)
-
-
-@contextmanager
-def channel_to(address: str) -> Iterator[grpc.Channel]:
-    """A channel that soon finds a server that is back."""
-    options = [("grpc.max_reconnect_backoff_ms", 500), ("grpc.initial_reconnect_backoff_ms", 100)]
-    with grpc.insecure_channel(address, options) as channel:
-        yield channel
 
 
 @pytest.mark.slow
@@ -119,16 +58,15 @@ def crashed(server: PostgresServer, folder: Path, *, seed: int, kills: int, trip
     rng = random.Random(seed)
     calls = list(made(folder / "tariff", seed=seed, trips_a_day=trips_a_day))
     settings = {"XIANGTONG_BILLING_TARIFF": str(folder / "tariff")}
-    with Stack(folder, {"XIANGTONG_POSTGRES": server.url()}, settings, (API,)) as stack:
-        first, start_s = Sender(stack.billing), time.monotonic()
-        with ThreadPoolExecutor(SENDERS) as threads:
-            files = [threads.submit(first.post, file) for file in filed(calls, rng)]
-            kill_both(stack, server, first, rng, kills=kills, call_count=len(calls))
-            for file in files:
-                file.result()
+    with (
+        Stack(folder, {"XIANGTONG_POSTGRES": server.url()}, settings, (API,)) as stack,
+        senders_to(stack.billing) as senders,
+    ):
+        start_s, files = time.monotonic(), senders.post(filed(calls, rng))
+        kill_both(stack, server, senders, rng, kills=kills, call_count=len(calls))
+        first = total(files)
         lasted_s, after = time.monotonic() - start_s, stored(server.url())
-        again = Sender(stack.billing)
-        again.post(calls)
+        again = total(senders.post([calls]))
     records = sum(len(call.charges_fen) for call in calls)
     sys.stdout.write(
         f"killed {kills} times each within {lasted_s:.0f} s; {records} records in {len(calls)} calls;"
@@ -137,7 +75,7 @@ def crashed(server: PostgresServer, folder: Path, *, seed: int, kills: int, trip
     assert again.outcomes == {EXISTS: records}
     assert stored(server.url()) == after, "what is sent again changes nothing"
     assert after["passages"] == records
-    assert after["charges_fen"] == after["owed_fen"] == sum(int(call.charges_fen.sum()) for call in calls)
+    assert after["charges_fen"] == after["owed_fen"] == sum(sum(call.charges_fen) for call in calls)
     assert faults_in(server.url()) == {}
 
 
@@ -159,7 +97,9 @@ def calls_of(trips: TollTrips, network: TollNetwork, charges_fen: Int64s, rng: n
     at = 0
     while at < len(trips):
         rows = order[at : at + int(rng.integers(*CALL_RECORDS))]
-        yield Call(exit_message_of(trips, network, names, fees_fen, rows), charges_fen[rows])
+        exits = exit_message_of(trips, network, names, fees_fen, rows)
+        request = pb.PostPassageRecordsRequest(exits=exits).SerializeToString()
+        yield Call(request, charges_fen[rows].tolist())
         at += len(rows)
 
 
@@ -171,14 +111,14 @@ def filed(calls: Sequence[Call], rng: random.Random) -> list[list[Call]]:
 
 
 def kill_both(
-    stack: Stack, server: PostgresServer, sender: Sender, rng: random.Random, *, kills: int, call_count: int
+    stack: Stack, server: PostgresServer, senders: Senders, rng: random.Random, *, kills: int, call_count: int
 ) -> None:
     """Kill the service and PostgreSQL, in no order, each time some moment after a number of calls was answered."""
     names = [API, server.name] * kills
     rng.shuffle(names)
     moments = sorted(rng.sample(range(1, int(call_count * 0.95)), len(names)))
     for name, answered in zip(names, moments, strict=True):
-        wait_for(sender, answered)
+        wait_for(senders, answered)
         time.sleep(rng.uniform(0, MOMENT_S_MAX))
         if name == API:
             assert stack.processes[API].poll() is None, "the service ended by itself"
@@ -191,11 +131,11 @@ def kill_both(
             server.start()
 
 
-def wait_for(sender: Sender, answered: int) -> None:
+def wait_for(senders: Senders, answered: int) -> None:
     """Return when so many calls were answered."""
     deadline_s = time.monotonic() + STUCK_S_MAX
-    while sender.answered < answered:
-        assert time.monotonic() < deadline_s, f"{sender.answered} of {answered} calls are answered: {sender.refused}"
+    while senders.answered < answered:
+        assert time.monotonic() < deadline_s, f"{senders.answered} of {answered} calls are answered"
         time.sleep(0.005)
 
 
