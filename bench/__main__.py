@@ -26,6 +26,7 @@ BENCHES = (
     "console",
     "scaling",
     "rate",
+    "post",
     "clear-day",
 )
 RESULTS = Path(__file__).parent / "results.json"
