@@ -27,6 +27,7 @@ START_S_MAX = 60.0  # Kafka on two busy cores takes 15 s
 STOP_S_MAX = 20.0
 REDIS_MAJOR_MIN = 7
 POSTGRES_MAJOR_MIN = 15
+SETPRIV = shutil.which("setpriv")
 UNPRIVILEGED_USERS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
 
 
@@ -96,17 +97,24 @@ class RealServer(ABC):
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
-                [*_ended_with_us(self.end_signal), *command],
+                [*_prefix(self._user(), self.end_signal), *command],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for pytest, which then ends its servers in order
-                user=self._user(),
+                user=None if SETPRIV else self._user(),
             )
 
     def _run(self, command: list[str]) -> None:
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, user=self._user(), check=False)
+        done = subprocess.run(
+            [*_prefix(self._user()), *command],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            user=None if SETPRIV else self._user(),
+            check=False,
+        )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
 
@@ -333,10 +341,17 @@ def new_folder() -> Path:
     return folder
 
 
-def _ended_with_us(end_signal: signal.Signals) -> list[str]:
-    """A prefix that ends the server when this process dies without a word, where the machine has setpriv."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", end_signal.name.removeprefix("SIG"), "--"] if setpriv else []
+def _prefix(user: str | None, end_signal: signal.Signals | None = None) -> list[str]:
+    """What runs a command as `user`, and ends it when this process dies without a word, where the machine has setpriv.
+    A child that Python itself gives to another user is forked, which gRPC in this process does not survive."""
+    if not SETPRIV:
+        return []
+    words = [SETPRIV]
+    if user is not None:
+        words += [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups"]
+    if end_signal is not None:
+        words += ["--pdeathsig", end_signal.name.removeprefix("SIG")]
+    return [*words, "--"] if len(words) > 1 else []
 
 
 def _redis_major() -> int:
