@@ -160,15 +160,21 @@ class KafkaLog:
         return int(asked(lambda: self._admin().list_partition_offsets({place: spec}))[place].offset)
 
     def _partition_counts(self) -> dict[str, int]:
-        return {topic["name"]: len(topic["partitions"]) for topic in asked(lambda: self._admin().describe_topics())}
+        return {topic["name"]: len(topic["partitions"]) for topic in self._described()}
+
+    def _described(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = asked(lambda: self._admin().describe_topics())
+        return found
 
     def _settled_counts(self, topics: Sequence[Topic]) -> dict[str, int]:
-        """The partition counts once the broker tells of all `topics`: what another process made may appear late."""
+        """The partition counts once the broker tells of all `topics` and who leads each partition: what was just made
+        may appear late, and a client that learns of a partition without a leader is slow to ask again."""
         deadline = Deadline(READ_TIMEOUT_S)
         while True:
-            counts = self._partition_counts()
-            if all(topic.name in counts for topic in topics) or not deadline.left_s():
-                return counts
+            parts = {topic["name"]: topic["partitions"] for topic in self._described()}
+            led = all(part["leader_id"] >= 0 for topic in topics for part in parts.get(topic.name, ()))
+            if (led and all(topic.name in parts for topic in topics)) or not deadline.left_s():
+                return {name: len(found) for name, found in parts.items()}
             time.sleep(POLL_S)
 
     def _create(self, topic: Topic) -> None:

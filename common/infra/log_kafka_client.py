@@ -19,6 +19,7 @@ CONNECT_TIMEOUT_S = 3.0
 ANSWER_TIMEOUT_S = 10.0
 REPEAT_S_MAX = 2.0
 REPEAT_DELAY_S = 0.1
+METADATA_AGE_MS = 2000  # a topic or leader that was not there yet at the first look is found at the next
 RECONNECT_DELAY_S_MAX = 1.0  # a broker that returns is found again at once
 BATCH_BYTES_MAX = RECORD_BYTES_MAX + 1024 * 1024  # a record, its headers, and what lz4 adds to noise
 

@@ -18,9 +18,14 @@ from kafka.future import Future
 
 from common.errors import Unavailable
 from common.infra.log import GroupCallbacks, Record, TopicPartition
-from common.infra.log_kafka_client import BATCH_BYTES_MAX, CONNECT_TIMEOUT_S, connected, unavailable_when_away
+from common.infra.log_kafka_client import (
+    BATCH_BYTES_MAX,
+    CONNECT_TIMEOUT_S,
+    METADATA_AGE_MS,
+    connected,
+    unavailable_when_away,
+)
 
-METADATA_AGE_MS = 2000  # a topic that was not there yet at the first look is found at the next
 SESSION_TIMEOUT_S = 8.0  # a killed member's partitions move after it; the least that brokers allow is 6 s
 HEARTBEAT_S = 2.0
 POLL_INTERVAL_S_MAX = 120.0  # a member that polls less often is thought stuck; the first compilation takes a minute

@@ -10,7 +10,7 @@ from kafka.errors import KafkaTimeoutError
 
 from common.errors import InvalidInput, NotFound, Unavailable, Violation
 from common.infra.log import RECORD_BYTES_MAX, NewRecord
-from common.infra.log_kafka_client import BATCH_BYTES_MAX, Deadline, connected, unavailable_when_away
+from common.infra.log_kafka_client import BATCH_BYTES_MAX, METADATA_AGE_MS, Deadline, connected, unavailable_when_away
 
 SEND_BATCH_BYTES = 1024 * 1024  # records of one partition that wait together leave together
 METADATA_TIMEOUT_S = 1.0
@@ -65,6 +65,7 @@ class KafkaProducer:
                     timeout_s=deadline.left_s(),
                     acks="all",
                     enable_idempotence=True,
+                    metadata_max_age_ms=METADATA_AGE_MS,
                     compression_type="lz4",
                     batch_size=SEND_BATCH_BYTES,
                     max_request_size=BATCH_BYTES_MAX,

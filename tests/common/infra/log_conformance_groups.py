@@ -134,13 +134,15 @@ class GroupConformance:
         writer = threading.Thread(target=appending)
         writer.start()
         members = [Reading(log, f"{topic}-readers", topic, owners)]
-        assert eventually(lambda: len(members[0].owned) == 6)
-        members += [Reading(log, f"{topic}-readers", topic, owners) for _ in range(2)]
-        assert eventually(lambda: [len(member.owned) for member in members] == [2, 2, 2])
-        members[0].stop()
-        assert eventually(lambda: [len(member.owned) for member in members] == [0, 3, 3])
-        stopping.set()
-        writer.join()
+        try:
+            assert eventually(lambda: len(members[0].owned) == 6)
+            members += [Reading(log, f"{topic}-readers", topic, owners) for _ in range(2)]
+            assert eventually(lambda: [len(member.owned) for member in members] == [2, 2, 2])
+            members[0].stop()
+            assert eventually(lambda: [len(member.owned) for member in members] == [0, 3, 3])
+        finally:
+            stopping.set()
+            writer.join()
         wanted = {(n, offset) for n in range(6) for offset in range(appended[0])}
         got = eventually(lambda: wanted <= {(r.partition, r.offset) for m in members for r in list(m.records)})
         for member in members[1:]:
