@@ -17,8 +17,8 @@ import numpy as np
 
 from common.clock import SHANGHAI, milliseconds
 from common.errors import InvalidInput
+from common.infra.table_files import TableRow, rows_in, table_in, text_in
 from services.etc_billing.adapters.rule_files import rules_in
-from services.etc_billing.adapters.table_files import TableRow, rows_in, table_in, text_in
 from services.etc_billing.domain.rating import RatingRules
 from services.etc_billing.domain.tariff import (
     INTERVAL_ID_LENGTH,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 
-from common.errors import InvalidInput, Violation
+from common.errors import Violation
+from common.infra import table_files
 from services.vehicle_tracking.domain.register import (
     PLATE_COLOURS,
     RegisterRow,
@@ -23,7 +22,6 @@ from services.vehicle_tracking.domain.register import (
 )
 from services.vehicle_tracking.domain.vehicles import VehicleKind
 
-FILE_BYTES_MAX = 512 * 1024 * 1024
 HEADINGS = {
     "plate": ("plate", "车牌号", "车牌", "车牌号码"),
     "plate_colour": ("plate_colour", "plate colour", "plate_color", "车牌颜色"),
@@ -48,16 +46,8 @@ class FileRow:
 
 def rows_in(path: Path) -> Iterator[FileRow]:
     """Every line with content, in order. Raises InvalidInput when the file as a whole cannot be read."""
-    if path.stat().st_size > FILE_BYTES_MAX:
-        raise InvalidInput(Violation("file", f"is over {FILE_BYTES_MAX >> 20} MiB; split it"))
-    cells = _xlsx(path) if path.suffix.lower() == ".xlsx" else _csv(path)
-    lines = enumerate(cells, 1)
-    _, heading = next(lines, (0, []))
-    columns = _columns(heading)
-    for number, line in lines:
-        if any(line):
-            values = {name: line[at] if at < len(line) else "" for name, at in columns.items()}
-            yield _row(number, values)
+    for line in table_files.rows_in(path, HEADINGS, required=REQUIRED):
+        yield _row(line.number, line.cells)
 
 
 def write_rows(path: Path, rows: Iterable[RegisterRow]) -> int:
@@ -81,51 +71,7 @@ def _words(row: RegisterRow) -> list[str | int]:
     return [row.plate, colour, kind, row.enterprise_name, row.region_code, row.speed_kmh_max, row.phone, row.vin]
 
 
-def _csv(path: Path) -> Iterator[list[str]]:
-    raw = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = raw.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise InvalidInput(Violation("file", "is neither utf-8 nor gb18030; save it as one of them"))
-    for line in csv.reader(io.StringIO(text, newline="")):
-        yield [cell.strip() for cell in line]
-
-
-def _xlsx(path: Path) -> Iterator[list[str]]:
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:  # openpyxl raises of many kinds, all of them about the file
-        raise InvalidInput(Violation("file", f"cannot be read as XLSX: {error}")) from error
-    try:
-        for line in book.worksheets[0].iter_rows(values_only=True):
-            yield [_text(cell) for cell in line]
-    finally:
-        book.close()
-
-
-def _text(cell: Any) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))  # a phone that the spreadsheet took for a number
-    return str(cell).strip()
-
-
-def _columns(heading: list[str]) -> dict[str, int]:
-    plain = [cell.lower() for cell in heading]
-    found = {name: plain.index(word) for name, words in HEADINGS.items() for word in reversed(words) if word in plain}
-    missing = [name for name in REQUIRED if name not in found]
-    if missing:
-        expected = ", ".join(f"{name} ({HEADINGS[name][1]})" for name in missing)
-        raise InvalidInput(Violation("file", f"the first line has no column {expected}"))
-    return found
-
-
-def _row(number: int, values: dict[str, str]) -> FileRow:
+def _row(number: int, values: Mapping[str, str]) -> FileRow:
     violations = []
     colour, kind = find_plate_colour(values["plate_colour"]), find_kind(values["kind"])
     region_code = find_region_code(values["region_code"])

@@ -8,8 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from common.errors import InvalidInput
-from services.etc_billing.adapters import table_files
-from services.etc_billing.adapters.table_files import rows_in, table_in
+from common.infra.table_files import rows_in, table_in
 
 HEADINGS = {"owner": ("owner", "路段业主"), "length_m": ("length_m", "里程（米）")}
 
@@ -57,10 +56,16 @@ def test_a_file_that_is_no_table_is_refused_with_what_to_do(
         list(rows_in(tmp_path / name, HEADINGS))
 
 
-def test_a_file_that_is_too_big_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_files, "FILE_BYTES_MAX", 3)
+def test_a_file_that_is_too_big_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="split it"):
-        list(rows_in(written(tmp_path / "a.csv", "owner,length_m"), HEADINGS))
+        list(rows_in(written(tmp_path / "a.csv", "owner,length_m"), HEADINGS, bytes_max=13))
+
+
+def test_a_column_that_need_not_be_there_is_in_no_row(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", "owner\n示例\n")
+    assert [dict(row.cells) for row in rows_in(path, HEADINGS, required=("owner",))] == [{"owner": "示例"}]
+    with pytest.raises(InvalidInput, match="no column length_m"):
+        list(rows_in(path, HEADINGS, required=("length_m",)))
 
 
 def test_a_table_is_in_one_file(tmp_path: Path) -> None:

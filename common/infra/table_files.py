@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from openpyxl import load_workbook
 
 from common.errors import InvalidInput, Violation
 
-FILE_BYTES_MAX = 256 * 1024 * 1024  # a province's prices in ten versions are a tenth of that
+FILE_BYTES_MAX = 512 * 1024 * 1024  # a register of millions, and ten times a province's prices in ten versions
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One line with content. `number`: as a spreadsheet shows it; `cells`: by the name of the column."""
+    """One line with content. `number`: as a spreadsheet shows it; `cells`: by the name of each column that is there."""
 
     number: int
     cells: Mapping[str, str]
@@ -33,16 +33,24 @@ def table_in(folder: Path, name: str) -> Path:
     return found[0]
 
 
-def rows_in(path: Path, headings: Mapping[str, Sequence[str]]) -> Iterator[TableRow]:
-    """Every line with content below the headings, in order. `headings`: the words for each column, all needed.
+def rows_in(
+    path: Path,
+    headings: Mapping[str, Sequence[str]],
+    *,
+    required: Collection[str] | None = None,
+    bytes_max: int = FILE_BYTES_MAX,
+) -> Iterator[TableRow]:
+    """Every line with content below the headings, in order. `headings`: the words for each column; `required`: those
+    that must be there, all when not said.
 
     Raises InvalidInput when the file as a whole cannot be read.
     """
-    if path.stat().st_size > FILE_BYTES_MAX:
-        raise InvalidInput(Violation(path.name, f"is over {FILE_BYTES_MAX >> 20} MiB; split it"))
-    lines = enumerate(_xlsx(path) if path.suffix == ".xlsx" else _csv(path), 1)
+    if path.stat().st_size > bytes_max:
+        raise InvalidInput(Violation(path.name, f"is over {bytes_max >> 20} MiB; split it"))
+    lines = enumerate(_xlsx(path) if path.suffix.lower() == ".xlsx" else _csv(path), 1)
     _, heading = next(lines, (0, []))
-    columns = _columns(path.name, heading, headings)
+    columns = _columns(heading, headings)
+    _check(path.name, columns, headings, headings if required is None else required)
     for number, line in lines:
         if any(line):
             yield TableRow(number, {name: line[at] if at < len(line) else "" for name, at in columns.items()})
@@ -87,11 +95,15 @@ def _text(cell: Any) -> str:
     return str(cell).strip()
 
 
-def _columns(file: str, heading: list[str], headings: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def _columns(heading: list[str], headings: Mapping[str, Sequence[str]]) -> dict[str, int]:
     plain = [cell.lower() for cell in heading]
-    found = {name: plain.index(word) for name, words in headings.items() for word in reversed(words) if word in plain}
-    missing = [name for name in headings if name not in found]
+    return {name: plain.index(word) for name, words in headings.items() for word in reversed(words) if word in plain}
+
+
+def _check(
+    file: str, columns: Mapping[str, int], headings: Mapping[str, Sequence[str]], required: Collection[str]
+) -> None:
+    missing = [name for name in required if name not in columns]
     if missing:
         expected = ", ".join(f"{name} ({headings[name][-1]})" for name in missing)
         raise InvalidInput(Violation(file, f"the first line has no column {expected}; add it"))
-    return found
