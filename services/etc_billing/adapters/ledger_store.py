@@ -148,18 +148,20 @@ def verified(pool: Pool) -> tuple[int, list[Fault]]:
     """How many blocks there are, and what is wrong with them: every block is read again, hashed and compared."""
     count, found = 0, list[Fault]()
     with _connected(pool) as connection, _connected(pool) as reading:
-        for (chain,) in connection.execute("SELECT DISTINCT chain FROM billing.blocks ORDER BY chain").fetchall():
+        chains = connection.execute("SELECT chain, max(block_number) FROM billing.blocks GROUP BY 1 ORDER BY 1")
+        for chain, last in chains.fetchall():
             with connection.cursor(name="blocks") as rows:
-                rows.execute("SELECT * FROM billing.blocks WHERE chain = %s ORDER BY block_number", (chain,))
-                blocks = [0]
-                found += faults(_read(rows, reading, blocks), End(chain, 0, GENESIS))
-                count += blocks[0]
+                rows.execute(
+                    "SELECT * FROM billing.blocks WHERE chain = %s AND block_number <= %s ORDER BY block_number",
+                    (chain, last),
+                )
+                found += faults(_read(rows, reading), End(chain, 0, GENESIS))
+            count += last
     return count, found
 
 
-def _read(rows: Iterable[TupleRow], reading: psycopg.Connection[TupleRow], count: list[int]) -> Iterator[ReadBlock]:
+def _read(rows: Iterable[TupleRow], reading: psycopg.Connection[TupleRow]) -> Iterator[ReadBlock]:
     for row in rows:
-        count[0] += 1
         header = Header(row[0], row[1], row[2], row[3], row[4], bytes(row[5]), bytes(row[6]))
         yield ReadBlock(header, bytes(row[7]), _read_content_hash(reading, header.chain, header.number))
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from services.etc_billing.domain.passages import Int32s, Int64s
 
+PROVINCE = "43"  # Hunan, by the first two digits of its identifiers
+
 
 class AccountKind(IntEnum):
     """What an account is for. Debits are positive: an asset that grows, a liability that shrinks."""

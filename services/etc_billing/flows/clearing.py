@@ -30,11 +30,10 @@ from services.etc_billing.domain.clearing import (
 )
 from services.etc_billing.domain.exit_records import INTERVAL, RECORD, business_days
 from services.etc_billing.domain.identifiers import KEY_SIZE, record_keys
-from services.etc_billing.domain.ledger import Account, AccountKind, account_sums, cleared
+from services.etc_billing.domain.ledger import PROVINCE, Account, AccountKind, account_sums, cleared
 from services.etc_billing.domain.passages import UNKNOWN
 from services.etc_billing.domain.tariff import Tariff
 from services.etc_billing.flows.ports import Block
-from services.etc_billing.flows.posting import PROVINCE
 
 FOLDER, MANIFEST = "clearing", "manifest.json"
 EPOCH = date(1970, 1, 1)

@@ -13,13 +13,12 @@ from common.errors import Unavailable
 from common.metrics import count_rejections
 from services.etc_billing.domain.exit_records import REASONS, ExitRecords, bodies, business_days, difference, refusals
 from services.etc_billing.domain.identifiers import digests, record_keys
-from services.etc_billing.domain.ledger import Account, AccountKind, account_sums, reserved
+from services.etc_billing.domain.ledger import PROVINCE, Account, AccountKind, account_sums, reserved
 from services.etc_billing.domain.passages import Int32s, Int64s
 from services.etc_billing.flows.ports import Block, Ledger, PassageTaken, Rated, Rating
 
 CREATED, EXISTS, EXISTS_DIFFERENT, REJECTED = 1, 2, 3, 4  # PostingOutcome
 ATTEMPTS_MAX = 5  # another writer can be first only so often
-PROVINCE = "43"
 DISCOUNTS = "all"
 
 
@@ -35,13 +34,13 @@ class Answers:
 @dataclass(frozen=True, slots=True)
 class Checked:
     """Records with what is found out about each without looking into the ledger, (n,) each. `refused`: what is wrong
-    with it, in REASONS; `marks`: digests of `written`, its bytes."""
+    with it, in REASONS; `bodies`: its bytes, `digests`: of these."""
 
     records: ExitRecords
     refused: NDArray[np.uint8]
-    written: list[bytes]
+    bodies: list[bytes]
     keys: NDArray[np.void]
-    marks: Int64s
+    digests: Int64s
 
 
 def checked(records: ExitRecords) -> Checked:
@@ -56,112 +55,92 @@ def posted(records: ExitRecords, *, ledger: Ledger, rating: Rating, clock: Clock
 
 
 def posted_checked(sent: Checked, *, ledger: Ledger, rating: Rating, clock: Clock) -> Answers:
-    """The same for records that are checked already."""
-    records, keys, marks, written = sent.records, sent.keys, sent.marks, sent.written
-    answers = Answers(np.zeros(len(records), np.uint8), np.zeros(len(records), np.int64))
+    """The same for records that are checked already. Raises Unavailable when other writers are first every time."""
+    answers = Answers(np.zeros(len(sent.records), np.uint8), np.zeros(len(sent.records), np.int64))
     for row in np.flatnonzero(sent.refused).tolist():
         _answer(answers, row, REJECTED, detail=REASONS[sent.refused[row]])
     for _ in range(ATTEMPTS_MAX):
         waiting = np.flatnonzero(answers.outcomes == 0)
-        new = _compared(answers, waiting, keys, marks, written, ledger)
-        if len(new):
-            rated = rating(records)
-            rated_rows = _rateable(answers, new, rated)
-            if len(rated_rows):
-                block, charges_fen = _block(records, rated_rows, rated, keys, marks, written, ledger, clock)
-                try:
-                    ledger.add(block)
-                except PassageTaken:
-                    continue
-                answers.outcomes[rated_rows], answers.charges_fen[rated_rows] = CREATED, charges_fen
-        _repeat(answers, waiting, keys, marks, written)
+        new = _compared(sent, waiting, answers, ledger)
+        try:
+            if len(new):
+                _add(sent, new, answers, ledger=ledger, rating=rating, clock=clock)
+        except PassageTaken:
+            continue
+        _repeat(sent, waiting, answers)
         _count(answers)
         return answers
     raise Unavailable("PASSAGES_TAKEN", "other writers post the same passages; send them again")
 
 
-def _compared(
-    answers: Answers,
-    rows: NDArray[np.intp],
-    keys: NDArray[np.void],
-    marks: Int64s,
-    written: list[bytes],
-    ledger: Ledger,
-) -> NDArray[np.intp]:
+def _compared(sent: Checked, rows: NDArray[np.intp], answers: Answers, ledger: Ledger) -> NDArray[np.intp]:
     """Answer for records that are stored already. Returns the rows of those that are not, the first of each key."""
-    found = ledger.find(keys[rows]) if len(rows) else {}
-    names = [keys[row].tobytes() for row in rows.tolist()]
-    differing = [
-        (row, name)
-        for row, name in zip(rows.tolist(), names, strict=True)
-        if name in found and found[name].digest != marks[row]
-    ]
+    found = ledger.find(sent.keys[rows]) if len(rows) else {}
+    names = [(row, sent.keys[row].tobytes()) for row in rows.tolist()]
+    differing = [(row, name) for row, name in names if name in found and found[name].digest != sent.digests[row]]
     before = ledger.find_bodies([name for _, name in differing]) if differing else {}
     for row, name in differing:
-        _answer(answers, row, EXISTS_DIFFERENT, detail=difference(before[name], written[row]))
+        _answer(answers, row, EXISTS_DIFFERENT, detail=difference(before[name], sent.bodies[row]))
     new: dict[bytes, int] = {}
-    for row, name in zip(rows.tolist(), names, strict=True):
+    for row, name in names:
         if name not in found:
             new.setdefault(name, row)
-        elif found[name].digest == marks[row]:
+        elif found[name].digest == sent.digests[row]:
             _answer(answers, row, EXISTS, charge_fen=found[name].charge_fen)
     return np.array(sorted(new.values()), np.intp)
 
 
-def _rateable(answers: Answers, rows: NDArray[np.intp], rated: Rated) -> NDArray[np.intp]:
-    reasons = rated.reasons[rows]
-    for row, reason in zip(rows[reasons != ""].tolist(), reasons[reasons != ""].tolist(), strict=True):
-        _answer(answers, row, REJECTED, detail=reason)
-    accepted: NDArray[np.intp] = rows[reasons == ""]
-    return accepted
-
-
-def _repeat(
-    answers: Answers, rows: NDArray[np.intp], keys: NDArray[np.void], marks: Int64s, written: list[bytes]
+def _add(
+    sent: Checked, rows: NDArray[np.intp], answers: Answers, *, ledger: Ledger, rating: Rating, clock: Clock
 ) -> None:
+    """Rate new records and store those that can be rated. Raises PassageTaken when one came in meanwhile."""
+    rated = rating(sent.records)
+    reasons = rated.reasons[rows]
+    rows, refused = rows[reasons == ""], rows[reasons != ""]
+    if len(rows):
+        block = _block(sent, rows, rated, ledger, clock)
+        ledger.add(block)
+        answers.outcomes[rows], answers.charges_fen[rows] = CREATED, block.charges_fen
+    for row in refused.tolist():
+        _answer(answers, row, REJECTED, detail=str(rated.reasons[row]))
+
+
+def _repeat(sent: Checked, rows: NDArray[np.intp], answers: Answers) -> None:
     """Answer for records whose key stands twice in this call: as if the second had come later."""
     first = {
-        keys[row].tobytes(): row for row in reversed(rows.tolist()) if answers.outcomes[row] in (CREATED, REJECTED)
+        sent.keys[row].tobytes(): row for row in reversed(rows.tolist()) if answers.outcomes[row] in (CREATED, REJECTED)
     }
     for row in rows[answers.outcomes[rows] == 0].tolist():
-        before = first[keys[row].tobytes()]
+        before = first[sent.keys[row].tobytes()]
         if answers.outcomes[before] == REJECTED:
             _answer(answers, row, REJECTED, detail=answers.details[before])
-        elif marks[before] == marks[row]:
+        elif sent.digests[before] == sent.digests[row]:
             _answer(answers, row, EXISTS, charge_fen=int(answers.charges_fen[before]))
         else:
-            _answer(answers, row, EXISTS_DIFFERENT, detail=difference(written[before], written[row]))
+            _answer(answers, row, EXISTS_DIFFERENT, detail=difference(sent.bodies[before], sent.bodies[row]))
 
 
-def _block(
-    records: ExitRecords,
-    rows: NDArray[np.intp],
-    rated: Rated,
-    keys: NDArray[np.void],
-    marks: Int64s,
-    written: list[bytes],
-    ledger: Ledger,
-    clock: Clock,
-) -> tuple[Block, Int64s]:
-    lane_fen, charges_fen = records.passages.fees_fen[rows], rated.charges_fen[rows]
-    charges_fen = np.where(lane_fen >= 0, lane_fen, charges_fen)  # what the lane took is a fact
+def _block(sent: Checked, rows: NDArray[np.intp], rated: Rated, ledger: Ledger, clock: Clock) -> Block:
+    passages = sent.records.passages
+    lane_fen = passages.fees_fen[rows]
+    charges_fen = np.where(lane_fen >= 0, lane_fen, rated.charges_fen[rows])  # what the lane took is a fact
     payables_fen = np.maximum(rated.payables_fen[rows], charges_fen)
-    days = business_days(records.passages.exit_times_ms[rows])
-    accounts, debtors = _accounts(records.identities[rows])
+    days = business_days(passages.exit_times_ms[rows])
+    accounts, debtors = _accounts(sent.records.identities[rows])
     numbers = ledger.account_numbers(accounts)
     sides = len(accounts)
     postings = reserved(charges_fen, payables_fen, debtors, clearing=sides - 3, forgone=(sides - 2, sides - 1))
     changed, change_days, change_amounts_fen = account_sums(postings, days, sides)
-    block = Block(
+    return Block(
         post_time_ms=clock.now_ms(),
-        keys=keys[rows],
-        digests=marks[rows],
+        keys=sent.keys[rows],
+        digests=sent.digests[rows],
         debtors=numbers[debtors],
         days=days,
-        exit_times_ms=records.passages.exit_times_ms[rows],
+        exit_times_ms=passages.exit_times_ms[rows],
         payables_fen=payables_fen,
         charges_fen=charges_fen,
-        bodies=[written[row] for row in rows.tolist()],
+        bodies=[sent.bodies[row] for row in rows.tolist()],
         entries=postings.entries,
         posting_accounts=numbers[postings.accounts],
         amounts_fen=postings.amounts_fen,
@@ -169,7 +148,6 @@ def _block(
         change_days=change_days,
         change_amounts_fen=change_amounts_fen,
     )
-    return block, charges_fen
 
 
 def _accounts(identities: NDArray[Any]) -> tuple[list[Account], Int32s]:

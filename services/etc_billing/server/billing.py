@@ -7,32 +7,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from typing import Any, Protocol
 
 import numpy as np
-from google.protobuf.timestamp_pb2 import Timestamp
 from xiangtong.billing.v1 import billing_service_pb2 as pb
 from xiangtong.billing.v1.billing_service_pb2_grpc import add_BillingServiceServicer_to_server
 
-from common.clock import Clock, utc
+from common.clock import Clock
 from common.errors import InvalidInput, NotAllowedNow, Violation
 from common.infra.grpc import Service
 from services.etc_billing.convert.exit_records import exit_records_of, post_response
-from services.etc_billing.domain.exit_records import EXIT_ID_SIZE_MAX, record_of
+from services.etc_billing.convert.ledger import account_of, business_day_of, passage_message
+from services.etc_billing.domain.exit_records import EXIT_ID_SIZE_MAX
 from services.etc_billing.domain.identifiers import record_keys
-from services.etc_billing.domain.ledger import Account, AccountKind
+from services.etc_billing.domain.ledger import Account
 from services.etc_billing.flows.ports import Stored
 from services.etc_billing.flows.posting import Answers, Checked, checked
 
 RECORDS_MAX = 10_000
 NAME = "xiangtong.billing.v1.BillingService"
-EPOCH = date(1970, 1, 1)
-DAY_MAX = 2_000_000
 
 
-class Passages(Protocol):
-    """What is asked about."""
+class Ledger(Protocol):
+    """What is asked."""
 
     def get(self, key: bytes) -> Stored:
         """A passage. Raises NotFound."""
@@ -45,9 +42,9 @@ class BillingServer:
     """Posts in one thread, in the order of calls: a chain has one writer. Another checks what comes next meanwhile.
     `post`: None where there is no tariff."""
 
-    def __init__(self, post: Callable[[Checked], Answers] | None, passages: Passages, clock: Clock) -> None:
+    def __init__(self, post: Callable[[Checked], Answers] | None, ledger: Ledger, clock: Clock) -> None:
         self._post = post
-        self._passages = passages
+        self._ledger = ledger
         self._clock = clock
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="checking")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="posting")
@@ -73,16 +70,16 @@ class BillingServer:
         if not 0 < len(exit_id) <= EXIT_ID_SIZE_MAX:
             raise InvalidInput(Violation("exit_id", f"an exit transaction id has up to {EXIT_ID_SIZE_MAX} characters"))
         key = record_keys(np.array([exit_id], f"S{EXIT_ID_SIZE_MAX + 1}"))[0].tobytes()
-        stored = await asyncio.to_thread(self._passages.get, key)
-        return pb.GetPassageResponse(passage=_passage(stored))
+        stored = await asyncio.to_thread(self._ledger.get, key)
+        return pb.GetPassageResponse(passage=passage_message(stored))
 
     async def GetAccountBalance(
         self, request: pb.GetAccountBalanceRequest, context: Any
     ) -> pb.GetAccountBalanceResponse:
         known_ms = request.known_time.ToMilliseconds() if request.HasField("known_time") else self._clock.now_ms()
         balance_fen = await asyncio.to_thread(
-            self._passages.balance_fen, _account(request.account), known_time_ms=known_ms,
-            business_day=_day(request.business_date),
+            self._ledger.balance_fen, account_of(request.account), known_time_ms=known_ms,
+            business_day=business_day_of(request.business_date),
         )  # fmt: skip
         return pb.GetAccountBalanceResponse(balance_fen=balance_fen)
 
@@ -105,35 +102,3 @@ def _checked(message: pb.ExitRecords) -> Checked | None:
 
 def _answered(post: Callable[[Checked], Answers], sent: Checked) -> pb.PostPassageRecordsResponse:
     return post_response(post(sent))
-
-
-def _passage(stored: Stored) -> pb.Passage:
-    record, _ = record_of(stored.body)
-    exit_time, post_time = Timestamp(), Timestamp()
-    exit_time.FromDatetime(utc(int(record["exit_time_ms"])))
-    post_time.FromDatetime(utc(stored.post_time_ms))
-    return pb.Passage(
-        exit_id=record["exit_id"].decode(),
-        pass_id=record["pass_id"].decode(),
-        card_id=record["card_id"].decode(),
-        plate=record["plate"].decode(),
-        exit_time=exit_time,
-        charge_fen=stored.charge_fen,
-        post_time=post_time,
-        block_number=stored.block_number,
-    )
-
-
-def _account(text: str) -> Account:
-    kind, _, holder = text.partition(":")
-    kinds = {known.name.lower(): known for known in AccountKind}
-    if kind not in kinds or not holder:
-        raise InvalidInput(Violation("account", f"is KIND:HOLDER; kinds are {', '.join(kinds)}"))
-    return Account(kinds[kind], holder)
-
-
-def _day(text: str) -> int:
-    try:
-        return (date.fromisoformat(text) - EPOCH).days if text else DAY_MAX
-    except ValueError as error:
-        raise InvalidInput(Violation("business_date", "is a day such as 2026-11-25")) from error
